@@ -1,0 +1,59 @@
+//! How a net is trained: which net, on what input shape, with which hyper-parameters.
+
+use serde::{Deserialize, Serialize};
+
+/// The neural network being trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Net {
+    /// A residual network with a 3×3 stem and no initial pooling, for images of at most about 64×64
+    /// (He et al., "Deep Residual Learning for Image Recognition", section 4.2, the CIFAR variant).
+    SmallResnet {
+        /// Channels of the first stage; stage s has `width << s`.
+        width: u16,
+        /// Residual blocks of each stage; every stage after the first halves the resolution.
+        blocks: Vec<u16>,
+    },
+}
+
+/// Shape of one net input: channels × height × width, as the net sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct InputShape {
+    /// 1 for grey, 3 for colour.
+    pub channels: u16,
+    /// Rows.
+    pub height: u16,
+    /// Columns.
+    pub width: u16,
+}
+
+impl InputShape {
+    /// Values of one image.
+    pub fn values(self) -> usize {
+        self.channels as usize * self.height as usize * self.width as usize
+    }
+}
+
+impl std::fmt::Display for InputShape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}x{}", self.channels, self.height, self.width)
+    }
+}
+
+/// Hyper-parameters of one training: SGD with momentum under a cosine schedule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hyper {
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Momentum of SGD, in [0, 1).
+    pub momentum: f64,
+    /// L2 penalty added to the gradient of every parameter.
+    pub weight_decay: f64,
+    /// Images per step.
+    pub batch_size: u32,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Seeds the initial weights and the order of images.
+    pub seed: u64,
+}

@@ -1,0 +1,1 @@
+//! imgcalc-tests
