@@ -1,0 +1,59 @@
+#!/bin/sh
+# Puts libtorch into .deps/libtorch, where .cargo/config.toml makes the build look for it.
+#
+# The library comes from PyPI's wheel of torch; the two NVIDIA wheels are there because libtorch_cpu.so needs
+# them even on a machine without a GPU. libtorch_cuda.so is left out of the link folder on purpose: a program
+# that links it needs every CUDA library to start, so the worker opens it at run time instead.
+#
+# IMGCALC_TORCH=<.../site-packages/torch> links an installed torch of the same version instead of downloading one.
+set -eu
+
+torch_version=2.11.0 # what tch 0.24 is written for
+runtime_version=13.0.96
+cupti_version=13.0.85
+
+fail() {
+    echo "libtorch.sh: $*" >&2
+    exit 1
+}
+
+root=$(cd "$(dirname "$0")/../.." && pwd)
+deps=$root/.deps
+link=$deps/libtorch
+stamp=$link/stamp
+want="torch $torch_version cuda-runtime $runtime_version cupti $cupti_version from ${IMGCALC_TORCH:-PyPI} in $root"
+
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && [ -e "$link/lib/libtorch_cpu.so" ]; then
+    exit 0
+fi
+
+if [ -n "${IMGCALC_TORCH:-}" ]; then
+    torch=$IMGCALC_TORCH
+    case $(cat "$torch/version.py" 2>/dev/null) in
+    *"'$torch_version"*) ;;
+    *) fail "IMGCALC_TORCH=$torch holds no torch $torch_version; point it at the torch folder of a site-packages that does, or unset it" ;;
+    esac
+else
+    command -v python3 >/dev/null || fail "needs python3; install it (Debian: apt-get install python3 python3-pip)"
+    python3 -m pip --version >/dev/null 2>&1 || fail "needs pip; install it (Debian: apt-get install python3-pip)"
+    rm -rf "$deps/torch" "$deps/torch.part"
+    mkdir -p "$deps"
+    echo "libtorch.sh: installing torch $torch_version into .deps/torch (about 530 MB to download)" >&2
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile --no-deps --target "$deps/torch.part" \
+        "torch==$torch_version" "nvidia-cuda-runtime==$runtime_version" "nvidia-cuda-cupti==$cupti_version" ||
+        fail "pip could not install torch $torch_version; it has wheels for Linux and Python 3.10 to 3.14, and needs about 2 GB of disk"
+    mv "$deps/torch.part" "$deps/torch"
+    torch=$deps/torch/torch
+fi
+
+rm -rf "$link"
+mkdir -p "$link/lib"
+ln -s "$torch/include" "$link/include"
+for name in libc10.so libtorch.so libtorch_cpu.so libtorch_global_deps.so; do
+    [ -e "$torch/lib/$name" ] || fail "$torch/lib has no $name; is it a Linux build of torch?"
+    ln -s "$torch/lib/$name" "$link/lib/$name"
+done
+for file in "$torch"/lib/libgomp*; do
+    [ ! -e "$file" ] || ln -s "$file" "$link/lib/$(basename "$file")"
+done
+printf '%s\n' "$want" >"$stamp"
