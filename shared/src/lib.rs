@@ -1,1 +1,21 @@
-//! imgcalc-shared
+//! The domain of Image Calculator: its nouns and the pure functions over them.
+//!
+//! Charter: a thing belongs here only if it is a noun of the design (format, dataset, column, profile, bucket,
+//! training, task, performance model, …) or a pure function over such nouns. No clock, no randomness without a
+//! seed argument, no async, no sockets, no files, no helpers.
+//!
+//! The modules stand in the order in which data flows; each uses only those above it.
+
+pub mod digest;
+pub mod envelope;
+
+pub mod format;
+pub mod space;
+
+pub mod dataset;
+
+pub mod training;
+
+pub mod profile;
+
+pub mod task;

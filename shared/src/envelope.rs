@@ -1,0 +1,112 @@
+//! The wrapping of every persisted JSON value: magic, version and checksum on one line, the value below.
+//!
+//! ```text
+//! imgcalc-manifest 1 8c5f…e2\n      what, version, BLAKE3 of everything after this line
+//! {"name": …}                       the value
+//! ```
+//!
+//! The line is text so that a person can read the object with any tool; the checksum is over the exact bytes, so
+//! that a single flipped bit anywhere is found.
+
+use crate::digest::Digest;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Longest value that is read, in bytes: a manifest of ten million images stays below it.
+pub const VALUE_BYTES_MAX: usize = 1 << 30;
+
+/// Why bytes are not the value they should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadEnvelope {
+    /// The first line is not there or not of this kind.
+    #[error("it does not start as `{what}`")]
+    NotThis {
+        /// What was expected.
+        what: String,
+    },
+    /// A version this program does not know.
+    #[error("it has version {found:?}, this program reads version {known}")]
+    Version {
+        /// What the line says.
+        found: String,
+        /// What is known.
+        known: u32,
+    },
+    /// The bytes do not have the digest their first line names: truncated or altered.
+    #[error("its checksum does not match: it is truncated or altered")]
+    Checksum,
+    /// Longer than any value may be.
+    #[error("it holds {bytes} bytes, at most {VALUE_BYTES_MAX} are read")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Intact bytes that do not parse.
+    #[error("its content is not valid: {0}")]
+    Content(String),
+}
+
+/// Wraps a value as an object of kind `what` (for example `imgcalc-manifest`).
+pub fn seal<T: Serialize>(what: &str, version: u32, value: &T) -> Vec<u8> {
+    let body = serde_json::to_vec_pretty(value).expect("persisted values serialise");
+    let mut bytes = format!("{what} {version} {}\n", Digest::of(&body)).into_bytes();
+    bytes.extend_from_slice(&body);
+    bytes
+}
+
+/// Unwraps what [`seal`] made, or says why it cannot.
+pub fn open<T: DeserializeOwned>(what: &str, version: u32, bytes: &[u8]) -> Result<T, BadEnvelope> {
+    if bytes.len() > VALUE_BYTES_MAX {
+        return Err(BadEnvelope::TooLong { bytes: bytes.len() });
+    }
+    let not_this = || BadEnvelope::NotThis {
+        what: what.to_string(),
+    };
+    let end = bytes
+        .iter()
+        .take(256)
+        .position(|&byte| byte == b'\n')
+        .ok_or_else(not_this)?;
+    let line = std::str::from_utf8(&bytes[..end]).map_err(|_| not_this())?;
+    let mut words = line.split(' ');
+    if words.next() != Some(what) {
+        return Err(not_this());
+    }
+    let found = words.next().unwrap_or_default();
+    if found != version.to_string() {
+        return Err(BadEnvelope::Version {
+            found: found.to_string(),
+            known: version,
+        });
+    }
+    let body = &bytes[end + 1..];
+    let stated = words.next().and_then(|word| word.parse::<Digest>().ok());
+    if stated != Some(Digest::of(body)) || words.next().is_some() {
+        return Err(BadEnvelope::Checksum);
+    }
+    serde_json::from_slice(body).map_err(|error| BadEnvelope::Content(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flipped_bit_and_every_truncation_is_found() {
+        let bytes = seal("imgcalc-test", 1, &vec![1, 2, 3]);
+        assert_eq!(open::<Vec<u8>>("imgcalc-test", 1, &bytes), Ok(vec![1, 2, 3]));
+        for position in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut damaged = bytes.clone();
+                damaged[position] ^= 1 << bit;
+                // A digit of the digest may change its case without changing its value; nothing else may pass.
+                if !damaged.eq_ignore_ascii_case(&bytes) {
+                    assert!(
+                        open::<Vec<u8>>("imgcalc-test", 1, &damaged).is_err(),
+                        "byte {position} bit {bit}"
+                    );
+                }
+            }
+            assert!(open::<Vec<u8>>("imgcalc-test", 1, &bytes[..position]).is_err());
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! One unit of work a worker does, and what comes out of it.
+//!
+//! A task's id is the hash of all its inputs and of the code version of its kind, so equal work has an equal name
+//! in every build, and a result once committed is never computed again.
+
+use crate::dataset::{ObjectRef, Splits};
+use crate::digest::Digest;
+use crate::format::{Family, Format};
+use crate::profile::{AccessProfile, ExecuteProfile, FormatAccess};
+use crate::training::{Hyper, InputShape, Net};
+use serde::{Deserialize, Serialize};
+
+/// Name of a task: the hash of its inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub Digest);
+
+/// What to do, with every input that decides the outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Task {
+    /// Make the columns of one family for the row groups that hold a subset of a dataset.
+    Columns {
+        /// The dataset.
+        dataset: Digest,
+        /// Which columns.
+        family: Family,
+        /// Anti-diagonals stored.
+        keep: u16,
+        /// Images that must be covered.
+        images: Splits,
+    },
+    /// Measure read, decode and transfer of formats of one family, really encoded from a sample.
+    ProfileAccess {
+        /// The dataset the sample is from: its first validation images (training images where there are too few).
+        dataset: Digest,
+        /// The formats, all of one family.
+        formats: Vec<Format>,
+        /// Images of a batch, and of the sample.
+        batch: u32,
+        /// Hardware class it is valid for.
+        hardware: String,
+    },
+    /// Measure the execution of a net on inputs of one shape.
+    ProfileExecute {
+        /// The net.
+        net: Net,
+        /// Shape of one input.
+        shape: InputShape,
+        /// Outputs of the net.
+        classes: u32,
+        /// Images of a batch.
+        batch: u32,
+        /// Hardware class it is valid for.
+        hardware: String,
+    },
+    /// Measure read, full decode and transfer of JPEG files: the baseline.
+    ProfileJpeg {
+        /// The dataset the sample is from.
+        dataset: Digest,
+        /// Which files.
+        jpeg: Jpeg,
+        /// Images of a batch, and of the sample.
+        batch: u32,
+        /// Hardware class it is valid for.
+        hardware: String,
+    },
+    /// Train a net.
+    Train {
+        /// The dataset.
+        dataset: Digest,
+        /// Images of each split used.
+        images: Splits,
+        /// What the net sees.
+        input: Input,
+        /// The net.
+        net: Net,
+        /// How it is trained.
+        hyper: Hyper,
+        /// Where the first weights come from.
+        start: Start,
+        /// Threads of the computation: sums depend on how they are split.
+        threads: u16,
+    },
+}
+
+/// The files the JPEG baseline reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Jpeg {
+    /// The source's own files.
+    Source,
+    /// Files encoded at this quality, 1 to 100.
+    Quality(u8),
+}
+
+/// What the net sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// The coefficients of a format.
+    Format(Format),
+    /// Pixels: the baseline.
+    Pixels,
+}
+
+/// Where the first weights of a training come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    /// Seeded random weights.
+    Scratch,
+    /// The weights another training committed.
+    Weights(TaskId),
+}
+
+/// What a task gives back. Facts and keys only: bytes stay in the base.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Of [`Task::Columns`].
+    Columns {
+        /// Objects that now hold the columns.
+        objects: u32,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// Of [`Task::ProfileAccess`], a row for each format asked for, in that order.
+    ProfileAccess {
+        /// The rows.
+        rows: Vec<FormatAccess>,
+    },
+    /// Of [`Task::ProfileExecute`].
+    ProfileExecute(ExecuteProfile),
+    /// Of [`Task::ProfileJpeg`].
+    ProfileJpeg {
+        /// What it costs.
+        access: AccessProfile,
+    },
+    /// Of [`Task::Train`].
+    Train(Trained),
+}
+
+/// A finished training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trained {
+    /// The weights, safetensors.
+    pub weights: ObjectRef,
+    /// Mean training loss of the last epoch.
+    pub loss: f64,
+    /// Share of validation images classified rightly, 0 to 1.
+    pub accuracy: f64,
+    /// The same on test images, where the task names some.
+    pub test_accuracy: Option<f64>,
+    /// One point per epoch.
+    pub curve: Vec<EpochPoint>,
+    /// Bytes of columns or pixels the training asked the base for (cached reads count 0).
+    pub bytes_read: u64,
+    /// Wall time of the attempt that finished, seconds.
+    pub seconds: f64,
+}
+
+/// One epoch of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochPoint {
+    /// From 1.
+    pub epoch: u32,
+    /// Mean training loss.
+    pub loss: f64,
+    /// Validation accuracy, 0 to 1.
+    pub accuracy: f64,
+}
+
+/// Class of a failure; each has its own budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// The worker was told to stop.
+    Preempted,
+    /// The worker or its runner was gone.
+    WorkerLost,
+    /// Memory ran out, on the host or the device.
+    OutOfMemory,
+    /// A loss that is no number.
+    Numeric,
+    /// An input object is damaged or missing.
+    BadData,
+    /// The base could not be written or read, for example because the disk is full.
+    Storage,
+    /// Anything else the task's own code reports.
+    Application,
+}
+
+impl Task {
+    /// The name of this task.
+    pub fn id(&self) -> TaskId {
+        TaskId(Digest::of_value(&("imgcalc-task", self.code_version(), self)))
+    }
+
+    /// Raised whenever the code of a kind changes what comes out of it.
+    fn code_version(&self) -> u32 {
+        match self {
+            Task::Columns { .. } => 1,
+            Task::ProfileAccess { .. } => 1,
+            Task::ProfileExecute { .. } => 1,
+            Task::ProfileJpeg { .. } => 1,
+            Task::Train { .. } => 1,
+        }
+    }
+
+    /// Whether it measures time and must therefore run alone on its host.
+    pub fn is_profile(&self) -> bool {
+        matches!(
+            self,
+            Task::ProfileAccess { .. } | Task::ProfileExecute { .. } | Task::ProfileJpeg { .. }
+        )
+    }
+
+    /// The hardware class it must run on, if any.
+    pub fn hardware(&self) -> Option<&str> {
+        match self {
+            Task::ProfileAccess { hardware, .. }
+            | Task::ProfileExecute { hardware, .. }
+            | Task::ProfileJpeg { hardware, .. } => Some(hardware),
+            Task::Columns { .. } | Task::Train { .. } => None,
+        }
+    }
+
+    /// Whether this outcome is of this kind and answers exactly what was asked, with numbers that can be.
+    pub fn accepts(&self, outcome: &Outcome) -> bool {
+        let sane = |access: &AccessProfile| {
+            [access.batch, access.single].iter().all(|access| {
+                let timings = [access.read, access.decode, access.transfer];
+                timings.iter().all(|timing| timing.is_sane())
+                    && access.bytes.is_finite()
+                    && access.bytes >= 0.0
+            })
+        };
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        match (self, outcome) {
+            (Task::Columns { .. }, Outcome::Columns { .. }) => true,
+            (Task::ProfileAccess { formats, .. }, Outcome::ProfileAccess { rows }) => {
+                rows.len() == formats.len()
+                    && rows
+                        .iter()
+                        .zip(formats)
+                        .all(|(row, format)| row.format == *format && sane(&row.access))
+            }
+            (Task::ProfileExecute { shape, .. }, Outcome::ProfileExecute(profile)) => {
+                profile.shape == *shape && profile.batch.is_sane() && profile.single.is_sane()
+            }
+            (Task::ProfileJpeg { .. }, Outcome::ProfileJpeg { access }) => sane(access),
+            (Task::Train { images, .. }, Outcome::Train(trained)) => {
+                share(trained.accuracy)
+                    && trained.loss.is_finite()
+                    && trained.test_accuracy.is_some() == (images.test > 0)
+                    && trained.test_accuracy.is_none_or(share)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for TaskId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Display for Jpeg {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Jpeg::Source => f.pad("jpeg-source"),
+            Jpeg::Quality(quality) => f.pad(&format!("jpeg-{quality}")),
+        }
+    }
+}
+
+impl std::fmt::Display for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Input::Format(format) => format.fmt(f),
+            Input::Pixels => f.pad("pixels"),
+        }
+    }
+}
+
+impl std::fmt::Display for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Task::Columns { family, .. } => write!(f, "columns {family}"),
+            Task::ProfileAccess { formats, .. } => match formats.first() {
+                Some(format) => write!(f, "profile access {}", format.family()),
+                None => write!(f, "profile access of nothing"),
+            },
+            Task::ProfileExecute { shape, .. } => write!(f, "profile execute {shape}"),
+            Task::ProfileJpeg { jpeg, .. } => write!(f, "profile {jpeg}"),
+            Task::Train {
+                input,
+                start: Start::Scratch,
+                ..
+            } => write!(f, "train {input} from scratch"),
+            Task::Train { input, .. } => write!(f, "train {input}"),
+        }
+    }
+}
+
+impl std::fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            FailureClass::Preempted => "pre-empted",
+            FailureClass::WorkerLost => "worker lost",
+            FailureClass::OutOfMemory => "out of memory",
+            FailureClass::Numeric => "numeric failure",
+            FailureClass::BadData => "bad data",
+            FailureClass::Storage => "storage",
+            FailureClass::Application => "application",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(keep: u16) -> Task {
+        let images = Splits {
+            train: 10,
+            validation: 5,
+            test: 0,
+        };
+        Task::Columns {
+            dataset: Digest::of(b"d"),
+            family: "1x1-b8".parse().unwrap(),
+            keep,
+            images,
+        }
+    }
+
+    #[test]
+    fn equal_inputs_have_equal_ids_and_different_inputs_do_not() {
+        assert_eq!(columns(8).id(), columns(8).id());
+        assert_ne!(columns(8).id(), columns(7).id());
+    }
+
+    #[test]
+    fn ids_are_stable_across_releases() {
+        // A change of this value forgets every result ever committed: raise a code version instead.
+        assert_eq!(columns(8).id().to_string()[..16], *"485ed56075263737");
+    }
+
+    #[test]
+    fn an_outcome_of_another_kind_is_not_accepted() {
+        let timing = crate::profile::Timing {
+            median_us: 1.0,
+            p95_us: 1.0,
+            repeats: 1,
+        };
+        let access = crate::profile::Access {
+            read: timing,
+            decode: timing,
+            transfer: timing,
+            bytes: 1.0,
+        };
+        let outcome = Outcome::ProfileJpeg {
+            access: AccessProfile {
+                batch: access,
+                single: access,
+            },
+        };
+        assert!(!columns(8).accepts(&outcome));
+        assert!(columns(8).accepts(&Outcome::Columns { objects: 1, bytes: 1 }));
+    }
+}
