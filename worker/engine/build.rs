@@ -8,11 +8,23 @@ fn main() {
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").unwrap_or_default());
     let lib = libtorch.join("lib/libtorch_cpu.so");
     println!("cargo:rerun-if-changed={}", lib.display());
-    let Some(folder) = lib.canonicalize().ok().and_then(|file| file.parent().map(Path::to_path_buf)) else {
-        println!("cargo::error=there is no libtorch at {}; run `make setup` first", libtorch.display());
+    let Some(folder) = lib
+        .canonicalize()
+        .ok()
+        .and_then(|file| file.parent().map(Path::to_path_buf))
+    else {
+        println!(
+            "cargo::error=there is no libtorch at {}; run `make setup` first",
+            libtorch.display()
+        );
         std::process::exit(1);
     };
     // The real folder, not the one of links: libtorch finds the libraries beside it relative to itself.
     println!("cargo:rustc-link-arg=-Wl,-rpath,{}", folder.display());
-    cc::Build::new().cpp(true).std("c++17").include(libtorch.join("include")).file("src/device.cpp").compile("imgcalc_device");
+    cc::Build::new()
+        .cpp(true)
+        .std("c++17")
+        .include(libtorch.join("include"))
+        .file("src/device.cpp")
+        .compile("imgcalc_device");
 }

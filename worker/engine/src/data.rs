@@ -50,10 +50,20 @@ impl Samples {
         }
         if self.values.len() as u128 != self.len() as u128 * self.shape.values() as u128 {
             let (values, images) = (self.values.len(), self.len());
-            return bad(format!("{values} values are not {images} images of {}", self.shape));
+            return bad(format!(
+                "{values} values are not {images} images of {}",
+                self.shape
+            ));
         }
-        match self.labels.iter().enumerate().find(|(_, label)| **label >= classes) {
-            Some((image, label)) => bad(format!("image {image} has label {label}, but there are {classes} classes")),
+        match self
+            .labels
+            .iter()
+            .enumerate()
+            .find(|(_, label)| **label >= classes)
+        {
+            Some((image, label)) => bad(format!(
+                "image {image} has label {label}, but there are {classes} classes"
+            )),
             None => Ok(()),
         }
     }
@@ -61,8 +71,15 @@ impl Samples {
 
 impl TrainData {
     pub(crate) fn check(&self) -> Result<(), EngineError> {
-        let parts = [("train", Some(&self.train)), ("validation", Some(&self.validation)), ("test", self.test.as_ref())];
-        for (part, samples) in parts.into_iter().filter_map(|(part, samples)| Some((part, samples?))) {
+        let parts = [
+            ("train", Some(&self.train)),
+            ("validation", Some(&self.validation)),
+            ("test", self.test.as_ref()),
+        ];
+        for (part, samples) in parts
+            .into_iter()
+            .filter_map(|(part, samples)| Some((part, samples?)))
+        {
             samples.check(part, self.classes)?;
             if (samples.shape, samples.period) != (self.train.shape, self.train.period) {
                 return Err(EngineError::BadData(format!(
@@ -76,12 +93,18 @@ impl TrainData {
 }
 
 fn check_shape(shape: InputShape, period: u16) -> Result<(), String> {
-    let InputShape { channels, height, width } = shape;
+    let InputShape {
+        channels,
+        height,
+        width,
+    } = shape;
     if channels == 0 || height == 0 || width == 0 {
         return Err(format!("images of {shape} have no values"));
     }
     if period == 0 || height % period != 0 || width % period != 0 {
-        return Err(format!("images of {shape} do not consist of squares of side {period}"));
+        return Err(format!(
+            "images of {shape} do not consist of squares of side {period}"
+        ));
     }
     Ok(())
 }
@@ -101,7 +124,11 @@ pub(crate) struct Standardisation {
 impl Standardisation {
     /// Sums are exact integers, so the result does not depend on the order of images.
     pub(crate) fn of(samples: &Samples) -> Self {
-        let InputShape { channels, height, width } = samples.shape;
+        let InputShape {
+            channels,
+            height,
+            width,
+        } = samples.shape;
         let period = samples.period as usize;
         let cells = channels as usize * period * period;
         let (mut sums, mut squares) = (vec![0_i64; cells], vec![0_u64; cells]);
@@ -121,9 +148,18 @@ impl Standardisation {
             let spread = count * i128::from(square) - i128::from(sum) * i128::from(sum);
             let deviation = (spread as f64).sqrt() / count as f64;
             mean.push((sum as f64 / count as f64) as f32);
-            scale.push(if spread == 0 { 1.0 } else { (1.0 / deviation) as f32 });
+            scale.push(if spread == 0 {
+                1.0
+            } else {
+                (1.0 / deviation) as f32
+            });
         }
-        Standardisation { channels, period: samples.period, mean, scale }
+        Standardisation {
+            channels,
+            period: samples.period,
+            mean,
+            scale,
+        }
     }
 
     pub(crate) fn shape(&self) -> [i64; 3] {
@@ -133,12 +169,19 @@ impl Standardisation {
     /// Ready to be applied to batches of images of this shape.
     pub(crate) fn on(&self, shape: InputShape, device: Device) -> Result<Input, EngineError> {
         let period = i64::from(self.period);
-        let repeats = [1, i64::from(shape.height) / period, i64::from(shape.width) / period];
+        let repeats = [
+            1,
+            i64::from(shape.height) / period,
+            i64::from(shape.width) / period,
+        ];
         let tile = |values: &[f32]| -> Result<Tensor, EngineError> {
             let square = Tensor::f_from_slice(values)?.f_view(self.shape())?;
             Ok(square.f_repeat(repeats)?.f_unsqueeze(0)?.f_to_device(device)?)
         };
-        Ok(Input { mean: tile(&self.mean)?, scale: tile(&self.scale)? })
+        Ok(Input {
+            mean: tile(&self.mean)?,
+            scale: tile(&self.scale)?,
+        })
     }
 }
 
@@ -151,13 +194,20 @@ pub(crate) struct Input {
 impl Input {
     /// From integers on the device to what the net sees.
     pub(crate) fn standardise(&self, values: &Tensor) -> Result<Tensor, EngineError> {
-        Ok(values.f_to_kind(Kind::Float)?.f_sub_(&self.mean)?.f_mul_(&self.scale)?)
+        Ok(values
+            .f_to_kind(Kind::Float)?
+            .f_sub_(&self.mean)?
+            .f_mul_(&self.scale)?)
     }
 }
 
 /// Integers from the host, copied to the device.
 pub(crate) fn upload(values: &[i16], shape: InputShape, device: Device) -> Result<Tensor, EngineError> {
-    let InputShape { channels, height, width } = shape;
+    let InputShape {
+        channels,
+        height,
+        width,
+    } = shape;
     let size = [-1, channels.into(), height.into(), width.into()];
     Ok(Tensor::f_from_slice(values)?.f_view(size)?.f_to_device(device)?)
 }
@@ -181,12 +231,18 @@ impl Resident {
 
     /// Integers and labels of the images with these numbers.
     pub(crate) fn select(&self, images: &Tensor) -> Result<(Tensor, Tensor), EngineError> {
-        Ok((self.values.f_index_select(0, images)?, self.labels.f_index_select(0, images)?))
+        Ok((
+            self.values.f_index_select(0, images)?,
+            self.labels.f_index_select(0, images)?,
+        ))
     }
 
     /// Integers and labels of a run of images.
     pub(crate) fn range(&self, start: i64, len: i64) -> Result<(Tensor, Tensor), EngineError> {
-        Ok((self.values.f_narrow(0, start, len)?, self.labels.f_narrow(0, start, len)?))
+        Ok((
+            self.values.f_narrow(0, start, len)?,
+            self.labels.f_narrow(0, start, len)?,
+        ))
     }
 }
 
@@ -195,8 +251,17 @@ mod tests {
     use super::*;
 
     fn samples(shape: (u16, u16, u16), period: u16, values: Vec<i16>, labels: Vec<u16>) -> Samples {
-        let shape = InputShape { channels: shape.0, height: shape.1, width: shape.2 };
-        Samples { shape, period, values, labels }
+        let shape = InputShape {
+            channels: shape.0,
+            height: shape.1,
+            width: shape.2,
+        };
+        Samples {
+            shape,
+            period,
+            values,
+            labels,
+        }
     }
 
     #[test]
@@ -206,17 +271,60 @@ mod tests {
         let values = [plane(1, 2), plane(100, 200), plane(3, 4), plane(300, 400)].concat();
         let samples = samples((2, 2, 4), 2, values, vec![0, 1]);
         let standard = Standardisation::of(&samples);
-        assert_eq!(standard.mean[..4], [2.5, 5.0, (-1 + 6 - 3 + 12) as f32 / 4.0, 0.0]);
+        assert_eq!(
+            standard.mean[..4],
+            [2.5, 5.0, (-1 + 6 - 3 + 12) as f32 / 4.0, 0.0]
+        );
         assert_eq!(standard.scale[0], (1.0 / 1.25_f64.sqrt()) as f32);
-        assert_eq!((standard.scale[1], standard.scale[3], standard.mean[4]), (1.0, 1.0, 250.0));
+        assert_eq!(
+            (standard.scale[1], standard.scale[3], standard.mean[4]),
+            (1.0, 1.0, 250.0)
+        );
 
         let values = upload(&samples.values, samples.shape, Device::Cpu).unwrap();
-        let input = standard.on(samples.shape, Device::Cpu).unwrap().standardise(&values).unwrap();
-        let corner = input.f_slice(2, 0, None, 2).unwrap().f_slice(3, 0, None, 2).unwrap();
-        assert!(corner.mean_dim([0, 2, 3].as_slice(), false, Kind::Float).abs().max().double_value(&[]) < 1e-6);
-        assert!((corner.std_dim([0, 2, 3].as_slice(), false, false) - 1.0).abs().max().double_value(&[]) < 1e-6);
-        assert_eq!(input.slice(2, 1, None, 2).slice(3, 1, None, 2).abs().max().double_value(&[]), 0.0);
-        assert_eq!(input.slice(2, 0, None, 2).slice(3, 1, None, 2).abs().max().double_value(&[]), 0.0);
+        let input = standard
+            .on(samples.shape, Device::Cpu)
+            .unwrap()
+            .standardise(&values)
+            .unwrap();
+        let corner = input
+            .f_slice(2, 0, None, 2)
+            .unwrap()
+            .f_slice(3, 0, None, 2)
+            .unwrap();
+        assert!(
+            corner
+                .mean_dim([0, 2, 3].as_slice(), false, Kind::Float)
+                .abs()
+                .max()
+                .double_value(&[])
+                < 1e-6
+        );
+        assert!(
+            (corner.std_dim([0, 2, 3].as_slice(), false, false) - 1.0)
+                .abs()
+                .max()
+                .double_value(&[])
+                < 1e-6
+        );
+        assert_eq!(
+            input
+                .slice(2, 1, None, 2)
+                .slice(3, 1, None, 2)
+                .abs()
+                .max()
+                .double_value(&[]),
+            0.0
+        );
+        assert_eq!(
+            input
+                .slice(2, 0, None, 2)
+                .slice(3, 1, None, 2)
+                .abs()
+                .max()
+                .double_value(&[]),
+            0.0
+        );
     }
 
     #[test]
@@ -225,8 +333,14 @@ mod tests {
             let error = samples.check("train", 2).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");
         };
-        refuse(samples((1, 2, 2), 1, vec![0; 7], vec![0, 1]), "7 values are not 2 images of 1x2x2");
-        refuse(samples((1, 2, 2), 1, vec![0; 8], vec![0, 2]), "image 1 has label 2");
+        refuse(
+            samples((1, 2, 2), 1, vec![0; 7], vec![0, 1]),
+            "7 values are not 2 images of 1x2x2",
+        );
+        refuse(
+            samples((1, 2, 2), 1, vec![0; 8], vec![0, 2]),
+            "image 1 has label 2",
+        );
         refuse(samples((1, 2, 2), 0, vec![0; 8], vec![0, 1]), "side 0");
         refuse(samples((1, 2, 3), 2, vec![0; 6], vec![0]), "side 2");
         refuse(samples((0, 2, 2), 1, vec![], vec![0]), "no values");

@@ -75,7 +75,15 @@ mod tests {
     fn the_fingerprint_names_version_instructions_and_threads() {
         let text = fingerprint();
         assert!(text.starts_with("libtorch 2."), "{text}");
-        assert!(["AVX512", "AVX2", "DEFAULT", "NO AVX"].iter().any(|set| text.contains(set)), "{text}");
-        assert!(text.ends_with(&format!("threads {}", tch::get_num_threads())), "{text}");
+        assert!(
+            ["AVX512", "AVX2", "DEFAULT", "NO AVX"]
+                .iter()
+                .any(|set| text.contains(set)),
+            "{text}"
+        );
+        assert!(
+            text.ends_with(&format!("threads {}", tch::get_num_threads())),
+            "{text}"
+        );
     }
 }

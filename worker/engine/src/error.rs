@@ -45,7 +45,12 @@ impl From<TchError> for EngineError {
         // The first line is the reason; below it libtorch prints its stack.
         let reason = text.lines().next().unwrap_or_default().to_string();
         let lower = reason.to_lowercase();
-        let memory = ["out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory"];
+        let memory = [
+            "out of memory",
+            "not enough memory",
+            "can't allocate memory",
+            "cannot allocate memory",
+        ];
         if memory.iter().any(|phrase| lower.contains(phrase)) {
             EngineError::OutOfMemory(reason)
         } else {
@@ -67,8 +72,14 @@ mod tests {
 
     #[test]
     fn another_failure_of_libtorch_keeps_its_reason() {
-        let (a, b) = (Tensor::from_slice(&[1.0_f32; 2]), Tensor::from_slice(&[1.0_f32; 3]));
+        let (a, b) = (
+            Tensor::from_slice(&[1.0_f32; 2]),
+            Tensor::from_slice(&[1.0_f32; 3]),
+        );
         let error = EngineError::from(a.f_mul(&b).unwrap_err());
-        assert!(matches!(&error, EngineError::Torch(reason) if reason.contains("size of tensor")), "{error}");
+        assert!(
+            matches!(&error, EngineError::Torch(reason) if reason.contains("size of tensor")),
+            "{error}"
+        );
     }
 }

@@ -17,7 +17,11 @@ impl Random {
         let mut hasher = Hasher::new_derive_key("imgcalc engine 1 random numbers");
         hasher.update(&seed.to_le_bytes());
         hasher.update(purpose.as_bytes());
-        Random { reader: hasher.finalize_xof(), buffer: [0; BUFFER_BYTES], used: BUFFER_BYTES }
+        Random {
+            reader: hasher.finalize_xof(),
+            buffer: [0; BUFFER_BYTES],
+            used: BUFFER_BYTES,
+        }
     }
 
     fn next(&mut self) -> u64 {
