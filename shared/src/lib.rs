@@ -14,6 +14,11 @@ pub mod space;
 
 pub mod dataset;
 
+pub mod codec;
+pub mod coding;
+pub mod column;
+pub mod encoded;
+
 pub mod training;
 
 pub mod profile;
