@@ -1,10 +1,12 @@
 //! One storage format: sampling × block size × keep × quantisation factor, written `1x1-b32-k3-q50`.
 
+mod features;
 mod parse;
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 
+pub use features::{FEATURES, spread};
 pub use parse::BadFormat;
 
 /// Largest block side; with the level shift every rounded coefficient of it still fits `i16`.

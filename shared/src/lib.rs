@@ -24,3 +24,13 @@ pub mod training;
 pub mod profile;
 
 pub mod task;
+
+pub mod bucket;
+pub mod chain;
+
+pub mod build;
+pub mod spec;
+
+pub mod performance;
+
+pub mod explore;

@@ -1,0 +1,109 @@
+//! A build: a spec resolved against its dataset and hardware, so that nothing outside it decides its outcome.
+
+use crate::bucket::Choice;
+use crate::dataset::Splits;
+use crate::digest::Digest;
+use crate::format::{Format, Size};
+use crate::space::Space;
+use crate::task::{Jpeg, Task};
+use crate::training::{Hyper, InputShape, Net};
+use serde::{Deserialize, Serialize};
+
+/// Name of a build: its spec's name and the start of the hash of all it says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BuildId(pub String);
+
+/// Everything that decides a build. Made by [`crate::spec::Spec::resolve`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// Name from the spec.
+    pub name: String,
+    /// URL of the object store. Not part of the identity: data may move.
+    pub base: String,
+    /// The dataset.
+    pub dataset: Digest,
+    /// The name under which the spec found it. Not part of the identity.
+    pub dataset_name: String,
+    /// Size of its images.
+    pub size: Size,
+    /// 1 or 3.
+    pub channels: u16,
+    /// Number of classes.
+    pub classes: u32,
+    /// Images of each split used.
+    pub images: Splits,
+    /// Formats considered.
+    pub space: Space,
+    /// The net trained.
+    pub net: Net,
+    /// From scratch.
+    pub scratch: Hyper,
+    /// From a predecessor's weights.
+    pub transfer: Hyper,
+    /// Parts the formats are cut into.
+    pub buckets: u16,
+    /// Buckets sampled.
+    pub buckets_sampled: u16,
+    /// Formats trained in a sampled bucket.
+    pub formats_per_bucket: u16,
+    /// How sampled buckets are chosen.
+    pub choice: Choice,
+    /// Seed of that choice where it draws.
+    pub choice_seed: u64,
+    /// Images of a profile's batch.
+    pub batch: u32,
+    /// Hardware class of every measured time.
+    pub hardware: String,
+    /// Files of the JPEG baseline.
+    pub jpegs: Vec<Jpeg>,
+    /// Threads of a training.
+    pub threads: u16,
+    /// Time budgets of the answer, µs; empty: a ladder.
+    pub times_us: Vec<f64>,
+    /// Space budgets of the answer, bytes; empty: a ladder.
+    pub spaces: Vec<f64>,
+}
+
+impl Build {
+    /// The name of this build: equal builds have equal names, wherever their data lies.
+    pub fn id(&self) -> BuildId {
+        let identity = Build { base: String::new(), dataset_name: String::new(), ..self.clone() };
+        let digest = Digest::of_value(&("imgcalc-build", 1, &identity)).to_string();
+        BuildId(format!("{}-{}", self.name, &digest[..8]))
+    }
+
+    /// Shape of the net's input for a format.
+    pub fn shape(&self, format: Format) -> InputShape {
+        let plane = format.plane(self.size);
+        InputShape { channels: self.channels, height: plane.height as u16, width: plane.width as u16 }
+    }
+
+    /// Shape of the net's input for pixels.
+    pub fn pixel_shape(&self) -> InputShape {
+        InputShape { channels: self.channels, height: self.size.height as u16, width: self.size.width as u16 }
+    }
+
+    /// Cost of one epoch of a training on inputs of this shape relative to one on pixels: convolutions cost in
+    /// proportion to the area they slide over. Used for estimates and comparisons of cost, never for profiles.
+    pub fn epoch_cost(&self, shape: InputShape) -> f64 {
+        shape.values() as f64 / self.pixel_shape().values() as f64
+    }
+
+    /// The training a task describes as epochs × [`Build::epoch_cost`]; 0 for other kinds.
+    pub fn training_cost(&self, task: &Task) -> f64 {
+        let Task::Train { input, hyper, .. } = task else { return 0.0 };
+        let shape = match input {
+            crate::task::Input::Format(format) => self.shape(*format),
+            crate::task::Input::Pixels => self.pixel_shape(),
+        };
+        f64::from(hyper.epochs) * self.epoch_cost(shape)
+    }
+}
+
+impl std::fmt::Display for BuildId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
