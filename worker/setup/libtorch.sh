@@ -34,6 +34,12 @@ if [ -n "${IMGCALC_TORCH:-}" ]; then
     *) fail "IMGCALC_TORCH=$torch holds no torch $torch_version; point it at the torch folder of a site-packages that does, or unset it" ;;
     esac
 else
+    torch=$deps/torch/torch
+    wheels="torch $torch_version cuda-runtime $runtime_version cupti $cupti_version"
+fi
+
+# A checkout that was moved needs new links, not a new download.
+if [ -z "${IMGCALC_TORCH:-}" ] && [ "$(cat "$deps/torch/stamp" 2>/dev/null)" != "$wheels" ]; then
     command -v python3 >/dev/null || fail "needs python3; install it (Debian: apt-get install python3 python3-pip)"
     python3 -m pip --version >/dev/null 2>&1 || fail "needs pip; install it (Debian: apt-get install python3-pip)"
     rm -rf "$deps/torch" "$deps/torch.part"
@@ -42,8 +48,8 @@ else
     python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile --no-deps --target "$deps/torch.part" \
         "torch==$torch_version" "nvidia-cuda-runtime==$runtime_version" "nvidia-cuda-cupti==$cupti_version" ||
         fail "pip could not install torch $torch_version; it has wheels for Linux and Python 3.10 to 3.14, and needs about 2 GB of disk"
+    printf '%s\n' "$wheels" >"$deps/torch.part/stamp"
     mv "$deps/torch.part" "$deps/torch"
-    torch=$deps/torch/torch
 fi
 
 rm -rf "$link"
