@@ -1,0 +1,41 @@
+//! The lossless coding of runs, from outside.
+
+use imgcalc_shared::coding::{decode, encode};
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn any_run_returns(values in prop::collection::vec(any::<i16>(), 0..2000)) {
+        prop_assert_eq!(decode(&encode(&values), values.len()).unwrap(), values);
+    }
+
+    #[test]
+    fn a_run_of_another_length_is_refused(
+        values in prop::collection::vec(any::<i16>(), 0..200),
+        asked in 0usize..400,
+    ) {
+        prop_assume!(asked != values.len());
+        prop_assert!(decode(&encode(&values), asked).is_err());
+    }
+
+    #[test]
+    fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), asked in any::<usize>()) {
+        let _ = decode(&bytes, asked);
+        let _ = decode(&bytes, asked % 1000);
+    }
+
+    /// Without a checksum around it damage may go unnoticed here, but it must not do more than that.
+    #[test]
+    fn damage_never_panics_nor_changes_the_length(
+        values in prop::collection::vec(-3i16..3, 0..500),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = encode(&values);
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(decoded) = decode(&bytes, values.len()) {
+            prop_assert_eq!(decoded.len(), values.len());
+        }
+    }
+}
