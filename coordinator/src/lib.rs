@@ -1,1 +1,21 @@
-//! imgcalc-coordinator
+//! The coordinator: decides what is done, by whom, and remembers it; and the command line.
+//!
+//! - [`plan`]: what a build still needs, derived from its results. Never stores, never looks at a clock.
+//! - [`ledger`]: what is durable: commands in, effects out. Never plans.
+//! - [`placement`]: which ready task goes to which worker. Plain values.
+//! - [`leader`]: the one task that owns the ledger and the leases.
+//! - [`view`]: what people are shown.
+//! - [`server`]: gRPC in front of the leader. Decides nothing.
+//! - [`cli`]: the verbs of `imgcalc`.
+
+pub mod plan;
+
+pub mod ledger;
+
+pub mod placement;
+pub mod view;
+
+pub mod leader;
+pub mod server;
+
+pub mod cli;

@@ -1,0 +1,395 @@
+//! The replicated machine.
+
+use super::{Command, Effect, Ending, Record};
+use crate::plan::Known;
+use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Failures of a class after which a task is given up; none: as often as it takes.
+///
+/// Being pre-empted or a full disk is never the task's fault. A lost worker seldom is, but a task that kills every
+/// runner it meets must end some time. A numeric failure is deterministic: the second attempt would end the same way.
+pub fn budget(class: FailureClass) -> Option<usize> {
+    match class {
+        FailureClass::Preempted | FailureClass::Storage => None,
+        FailureClass::WorkerLost => Some(20),
+        FailureClass::OutOfMemory => Some(3),
+        FailureClass::Numeric => Some(1),
+        FailureClass::BadData => Some(2),
+        FailureClass::Application => Some(3),
+    }
+}
+
+/// Everything the log says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    next_token: u64,
+    builds: BTreeMap<BuildId, BuildState>,
+    open: BTreeMap<TaskId, OpenTask>,
+    results: BTreeMap<TaskId, Outcome>,
+    committed: BTreeMap<TaskId, Committed>,
+    quarantined: BTreeSet<TaskId>,
+}
+
+/// A build in the ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildState {
+    /// The build.
+    pub build: Build,
+    /// Where it stands.
+    pub phase: BuildPhase,
+    /// When it was first submitted, milliseconds since 1970.
+    pub submitted_at_ms: u64,
+}
+
+/// Where a build stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildPhase {
+    /// Its tasks are done as workers ask for them.
+    Running,
+    /// Nobody wants it now; submitting it again goes on.
+    Cancelled,
+    /// Over.
+    Ended {
+        /// How.
+        ending: Ending,
+        /// When, milliseconds since 1970.
+        at_ms: u64,
+    },
+}
+
+/// A task that was leased at least once and has no result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenTask {
+    /// The task.
+    pub task: Task,
+    /// Its attempts, in order of their tokens.
+    pub attempts: Vec<Attempt>,
+    /// Whether somebody holds it.
+    pub phase: Phase,
+}
+
+/// Who holds an open task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nobody.
+    Waiting,
+    /// The last attempt, under this token.
+    Leased(u64),
+    /// Nobody ever again.
+    Quarantined,
+}
+
+/// One lease of a task by one worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Fencing token: rises over all attempts of all tasks.
+    pub token: u64,
+    /// Who.
+    pub worker: String,
+    /// Since when, milliseconds since 1970.
+    pub started_at_ms: u64,
+    /// How it failed, if it did.
+    pub failure: Option<(FailureClass, String)>,
+}
+
+/// A result's circumstances.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Committed {
+    /// The task.
+    pub task: Task,
+    /// The attempts it took, none for an adopted result.
+    pub attempts: Vec<Attempt>,
+    /// Token of the attempt whose result it is, none for an adopted result.
+    pub token: Option<u64>,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+impl State {
+    /// The builds by name.
+    pub fn builds(&self) -> &BTreeMap<BuildId, BuildState> {
+        &self.builds
+    }
+
+    /// Tasks leased before and without a result.
+    pub fn open(&self) -> &BTreeMap<TaskId, OpenTask> {
+        &self.open
+    }
+
+    /// Circumstances of every result.
+    pub fn committed(&self) -> &BTreeMap<TaskId, Committed> {
+        &self.committed
+    }
+
+    /// What a plan may know.
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            results: &self.results,
+            quarantined: &self.quarantined,
+        }
+    }
+
+    /// Applies one command. The same commands in the same order give the same state and effects everywhere.
+    pub fn apply(&mut self, command: &Command) -> Vec<Effect> {
+        match command {
+            Command::Submit { build, at_ms } => vec![self.submit(build, *at_ms)],
+            Command::Cancel { build, .. } => vec![self.cancel(build)],
+            Command::Finish { build, ending, at_ms } => vec![self.finish(build, ending, *at_ms)],
+            Command::Adopt { records, at_ms } => {
+                records.iter().map(|record| self.adopt(record, *at_ms)).collect()
+            }
+            Command::Lease {
+                task,
+                build,
+                worker,
+                at_ms,
+            } => vec![self.lease(task, build, worker, *at_ms)],
+            Command::Complete {
+                task,
+                token,
+                outcome,
+                at_ms,
+            } => vec![self.complete(*task, *token, outcome, *at_ms)],
+            Command::Fail {
+                task,
+                token,
+                class,
+                message,
+                ..
+            } => vec![self.fail(*task, *token, *class, message)],
+        }
+    }
+
+    fn submit(&mut self, build: &Build, at_ms: u64) -> Effect {
+        let id = build.id();
+        let known = self.builds.contains_key(&id);
+        let fresh = BuildState {
+            build: build.clone(),
+            phase: BuildPhase::Running,
+            submitted_at_ms: at_ms,
+        };
+        let state = self.builds.entry(id.clone()).or_insert(fresh);
+        if state.phase == BuildPhase::Cancelled {
+            state.phase = BuildPhase::Running;
+        }
+        // Data may have moved: where it lies is not part of a build's identity.
+        state.build.base = build.base.clone();
+        Effect::Submitted { build: id, known }
+    }
+
+    fn cancel(&mut self, id: &BuildId) -> Effect {
+        match self.builds.get_mut(id) {
+            Some(state) if !matches!(state.phase, BuildPhase::Ended { .. }) => {
+                state.phase = BuildPhase::Cancelled;
+                Effect::Cancelled { build: id.clone() }
+            }
+            Some(_) => refused(format!("build {id} is over already")),
+            None => refused(format!("there is no build {id}")),
+        }
+    }
+
+    fn finish(&mut self, id: &BuildId, ending: &Ending, at_ms: u64) -> Effect {
+        match self.builds.get_mut(id) {
+            Some(state) if state.phase == BuildPhase::Running => {
+                state.phase = BuildPhase::Ended {
+                    ending: ending.clone(),
+                    at_ms,
+                };
+                Effect::Finished { build: id.clone() }
+            }
+            Some(_) => refused(format!("build {id} is not running")),
+            None => refused(format!("there is no build {id}")),
+        }
+    }
+
+    fn adopt(&mut self, record: &Record, at_ms: u64) -> Effect {
+        let task = record.task.id();
+        if self.results.contains_key(&task) {
+            return Effect::AlreadyCommitted { task };
+        }
+        if !record.task.is_profile() {
+            return refused(format!(
+                "{} is no profile; only recorded profiles are taken over",
+                record.task
+            ));
+        }
+        if !record.task.accepts(&record.outcome) {
+            return refused(format!(
+                "the recorded result of {} does not answer it",
+                record.task
+            ));
+        }
+        if matches!(
+            self.open.get(&task),
+            Some(OpenTask {
+                phase: Phase::Leased(_),
+                ..
+            })
+        ) {
+            return refused(format!("{} is being measured", record.task));
+        }
+        self.open.remove(&task);
+        self.quarantined.remove(&task);
+        let circumstances = Committed {
+            task: record.task.clone(),
+            attempts: Vec::new(),
+            token: None,
+            at_ms,
+        };
+        self.commit(task, circumstances, &record.outcome)
+    }
+
+    fn lease(&mut self, task: &Task, build: &BuildId, worker: &str, at_ms: u64) -> Effect {
+        let id = task.id();
+        if self.results.contains_key(&id) {
+            return Effect::AlreadyCommitted { task: id };
+        }
+        if !self
+            .builds
+            .get(build)
+            .is_some_and(|state| state.phase == BuildPhase::Running)
+        {
+            return refused(format!("build {build} is not running"));
+        }
+        let fresh = OpenTask {
+            task: task.clone(),
+            attempts: Vec::new(),
+            phase: Phase::Waiting,
+        };
+        let open = self.open.entry(id).or_insert(fresh);
+        if open.phase != Phase::Waiting {
+            return refused(format!("{task} is held or given up"));
+        }
+        self.next_token += 1;
+        let token = self.next_token;
+        open.phase = Phase::Leased(token);
+        open.attempts.push(Attempt {
+            token,
+            worker: worker.into(),
+            started_at_ms: at_ms,
+            failure: None,
+        });
+        Effect::Leased { task: id, token }
+    }
+
+    /// Takes a result from any attempt there ever was, even a fenced one: it answers the same question, and taking
+    /// it saves doing it again. It never replaces a committed one.
+    fn complete(&mut self, id: TaskId, token: u64, outcome: &Outcome, at_ms: u64) -> Effect {
+        if self.results.contains_key(&id) {
+            return Effect::AlreadyCommitted { task: id };
+        }
+        let Some(open) = self.open.get(&id) else {
+            return refused(format!("task {id} was never leased"));
+        };
+        if !open.attempts.iter().any(|attempt| attempt.token == token) {
+            return refused(format!("token {token} is of no attempt at {}", open.task));
+        }
+        if !open.task.accepts(outcome) {
+            return refused(format!("the result does not answer {}", open.task));
+        }
+        let open = self.open.remove(&id).expect("found above");
+        self.quarantined.remove(&id);
+        let circumstances = Committed {
+            task: open.task,
+            attempts: open.attempts,
+            token: Some(token),
+            at_ms,
+        };
+        self.commit(id, circumstances, outcome)
+    }
+
+    fn commit(&mut self, task: TaskId, circumstances: Committed, outcome: &Outcome) -> Effect {
+        self.results.insert(task, outcome.clone());
+        self.committed.insert(task, circumstances);
+        Effect::Committed { task }
+    }
+
+    fn fail(&mut self, id: TaskId, token: u64, class: FailureClass, message: &str) -> Effect {
+        let Some(open) = self
+            .open
+            .get_mut(&id)
+            .filter(|open| open.phase == Phase::Leased(token))
+        else {
+            return refused(format!("token {token} does not hold task {id}"));
+        };
+        if let Some(attempt) = open.attempts.iter_mut().find(|attempt| attempt.token == token) {
+            attempt.failure = Some((class, message.into()));
+        }
+        let of_class = |attempt: &&Attempt| {
+            attempt
+                .failure
+                .as_ref()
+                .is_some_and(|(failed, _)| *failed == class)
+        };
+        let spent = open.attempts.iter().filter(of_class).count();
+        if budget(class).is_some_and(|budget| spent >= budget) {
+            open.phase = Phase::Quarantined;
+            self.quarantined.insert(id);
+            return Effect::Quarantined { task: id };
+        }
+        open.phase = Phase::Waiting;
+        Effect::Reopened { task: id, token }
+    }
+
+    /// Checks what must hold between commands; tests call it after every step.
+    ///
+    /// # Panics
+    /// If it does not hold.
+    pub fn check(&self) {
+        let mut tokens = BTreeSet::new();
+        for (id, open) in &self.open {
+            assert_eq!(*id, open.task.id(), "an open task is filed under its own name");
+            assert!(!self.results.contains_key(id), "an open task has no result");
+            assert_eq!(
+                open.phase == Phase::Quarantined,
+                self.quarantined.contains(id),
+                "the quarantine is one"
+            );
+            if let Phase::Leased(token) = open.phase {
+                let last = open.attempts.last().expect("a leased task has an attempt");
+                assert!(
+                    last.token == token && last.failure.is_none(),
+                    "the last attempt holds the task"
+                );
+            }
+            for attempt in &open.attempts {
+                assert!(tokens.insert(attempt.token), "a token belongs to one attempt");
+            }
+        }
+        for (id, circumstances) in &self.committed {
+            assert_eq!(
+                *id,
+                circumstances.task.id(),
+                "a result is filed under its task's name"
+            );
+            assert!(
+                circumstances.task.accepts(&self.results[id]),
+                "a result answers its task"
+            );
+            for attempt in &circumstances.attempts {
+                assert!(tokens.insert(attempt.token), "a token belongs to one attempt");
+            }
+        }
+        assert_eq!(
+            self.results.len(),
+            self.committed.len(),
+            "every result has its circumstances"
+        );
+        assert!(
+            tokens.iter().all(|token| *token <= self.next_token),
+            "tokens rise"
+        );
+        assert!(
+            self.quarantined.iter().all(|id| self.open.contains_key(id)),
+            "the quarantine holds open tasks"
+        );
+    }
+}
+
+fn refused(reason: String) -> Effect {
+    Effect::Refused { reason }
+}

@@ -1,0 +1,201 @@
+//! The chain: rounds of sampled buckets, each round's formats linked densest to sparsest.
+//!
+//! A round is decided only when every training of the rounds before has ended, so the trainings of a build do not
+//! depend on the order in which workers finish.
+
+use super::{Known, Planned, Stage, Standing};
+use imgcalc_shared::bucket::{Buckets, next_round};
+use imgcalc_shared::build::Build;
+use imgcalc_shared::chain::{Link, extend};
+use imgcalc_shared::explore::{Findings, TrainedLink};
+use imgcalc_shared::format::{Family, Format, spread};
+use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId};
+use std::collections::BTreeMap;
+
+/// What the stage wants.
+pub(super) struct Chain {
+    /// Columns and trainings, in order of work.
+    pub(super) tasks: Vec<Planned>,
+    /// Trainings in all, known and still to be chosen.
+    pub(super) expected: usize,
+    /// Whether no round is left to decide.
+    pub(super) complete: bool,
+}
+
+struct Walk<'a> {
+    build: &'a Build,
+    known: Known<'a>,
+    tasks: Vec<Planned>,
+    columns: BTreeMap<Family, Standing>,
+    keeps: BTreeMap<Family, u16>,
+    trained: BTreeMap<Format, TaskId>,
+}
+
+/// Walks round by round as far as results reach. Every profile has ended.
+pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: &mut Findings) -> Chain {
+    let times: Vec<(Format, f64)> = feasible
+        .iter()
+        .filter_map(|&format| Some((format, findings.time_us(build, format)?)))
+        .collect();
+    let buckets = Buckets::cut(&times, usize::from(build.buckets));
+    let mut keeps: BTreeMap<Family, u16> = BTreeMap::new();
+    for format in feasible {
+        let keep = keeps.entry(format.family()).or_default();
+        *keep = (*keep).max(format.keep());
+    }
+    let mut walk = Walk {
+        build,
+        known,
+        tasks: Vec::new(),
+        columns: BTreeMap::new(),
+        keeps,
+        trained: BTreeMap::new(),
+    };
+    let wanted = usize::from(build.buckets_sampled);
+    let mut sampled: Vec<(usize, Option<f64>)> = Vec::new();
+    let mut expected = 0;
+    let complete = loop {
+        let round = next_round(build.choice, build.choice_seed, buckets.len(), wanted, &sampled);
+        if round.is_empty() {
+            break true;
+        }
+        let number = findings
+            .sampled
+            .iter()
+            .map(|(_, round)| *round)
+            .max()
+            .unwrap_or(0)
+            + 1;
+        findings
+            .sampled
+            .extend(round.iter().map(|&bucket| (bucket, number)));
+        let formats: Vec<Format> = round
+            .iter()
+            .flat_map(|&bucket| chosen(build, &buckets, bucket))
+            .collect();
+        expected += formats.len();
+        if !walk.round(number, &formats, findings) {
+            break false;
+        }
+        let best = |bucket: usize| {
+            let inside = findings
+                .chain
+                .iter()
+                .filter(|link| buckets.formats(bucket).contains(&link.link.format));
+            inside.map(|link| link.trained.accuracy).max_by(f64::total_cmp)
+        };
+        sampled.extend(round.iter().map(|&bucket| (bucket, best(bucket))));
+    };
+    let rounds_left = wanted.min(buckets.len()) - findings.sampled.len();
+    expected +=
+        rounds_left * usize::from(build.formats_per_bucket).min(feasible.len() / buckets.len().max(1));
+    findings.buckets = Some(buckets);
+    Chain {
+        tasks: walk.tasks,
+        expected,
+        complete,
+    }
+}
+
+/// The formats to train in a bucket: spread over it, starting from its densest.
+fn chosen(build: &Build, buckets: &Buckets, bucket: usize) -> Vec<Format> {
+    let mut formats = buckets.formats(bucket).to_vec();
+    formats.sort_by(|a, b| a.density_order(*b));
+    spread(&formats, usize::from(build.formats_per_bucket))
+}
+
+impl Walk<'_> {
+    /// Plans a round, densest format first; whether all of it has ended.
+    fn round(&mut self, number: usize, formats: &[Format], findings: &mut Findings) -> bool {
+        let mut formats = formats.to_vec();
+        formats.sort_by(|a, b| a.density_order(*b));
+        let mut ended = true;
+        for format in formats {
+            let trained: Vec<Format> = self.trained.keys().copied().collect();
+            for link in extend(&trained, &[format]) {
+                ended &= self.link(link, number, findings);
+            }
+        }
+        ended
+    }
+
+    /// Plans one link; whether it has ended. A link that failed for good is no ancestor: the formats after it start
+    /// from the nearest denser one that did train. They cannot have started before, since they wait for it.
+    fn link(&mut self, link: Link, number: usize, findings: &mut Findings) -> bool {
+        let columns = self.columns(link.format.family(), findings);
+        if columns == Standing::Quarantined {
+            findings.missing.push(format!("the training of {}", link.format));
+            return true;
+        }
+        let parent = link.parent.and_then(|parent| self.trained.get(&parent)).copied();
+        let parent_done = parent.is_none_or(|id| self.known.results.contains_key(&id));
+        let task = self.training(link.format, parent.map_or(Start::Scratch, Start::Weights));
+        let id = task.id();
+        let standing = self.known.standing(id, columns == Standing::Done && parent_done);
+        self.tasks.push(Planned {
+            id,
+            task,
+            stage: Stage::Chain,
+            standing,
+        });
+        if standing == Standing::Quarantined {
+            findings.missing.push(format!("the training of {}", link.format));
+            return true;
+        }
+        self.trained.insert(link.format, id);
+        let Some(Outcome::Train(trained)) = self.known.results.get(&id) else {
+            return false;
+        };
+        findings.chain.push(TrainedLink {
+            link,
+            round: number,
+            trained: trained.clone(),
+        });
+        true
+    }
+
+    fn training(&self, format: Format, start: Start) -> Task {
+        let build = self.build;
+        let hyper = if start == Start::Scratch {
+            &build.scratch
+        } else {
+            &build.transfer
+        };
+        Task::Train {
+            dataset: build.dataset,
+            images: build.images,
+            input: Input::Format(format),
+            net: build.net.clone(),
+            hyper: hyper.clone(),
+            start,
+            threads: build.threads,
+        }
+    }
+
+    /// Where the columns of a family stand; plans them when a training first needs them.
+    fn columns(&mut self, family: Family, findings: &mut Findings) -> Standing {
+        if let Some(&standing) = self.columns.get(&family) {
+            return standing;
+        }
+        let keep = self.keeps.get(&family).copied().unwrap_or(1);
+        let task = Task::Columns {
+            dataset: self.build.dataset,
+            family,
+            keep,
+            images: self.build.images,
+        };
+        let id = task.id();
+        let standing = self.known.standing(id, true);
+        if standing == Standing::Quarantined {
+            findings.missing.push(format!("the columns of {family}"));
+        }
+        self.tasks.push(Planned {
+            id,
+            task,
+            stage: Stage::Columns,
+            standing,
+        });
+        self.columns.insert(family, standing);
+        standing
+    }
+}

@@ -1,0 +1,166 @@
+//! The service workers speak to.
+
+use super::status;
+use crate::leader::{Asked, Leader, Progress, Said, WorkerFacts};
+use imgcalc_proto::v1::workers_server::Workers;
+use imgcalc_proto::v1::*;
+use imgcalc_proto::{PROTOCOL, failure_class_from_wire, from_wire, task_id_from_wire, to_wire};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Longest wait for work a worker may ask for.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longest name, host or class.
+const TEXT_BYTES_MAX: usize = 256;
+
+pub(super) struct Service {
+    pub(super) leader: Leader,
+}
+
+#[tonic::async_trait]
+impl Workers for Service {
+    type ProgressStream = ReceiverStream<Result<Directive, Status>>;
+
+    async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterReply>, Status> {
+        let RegisterRequest {
+            protocol,
+            name,
+            host,
+            hardware,
+            threads: _,
+        } = request.into_inner();
+        if protocol != PROTOCOL {
+            let message = format!(
+                "worker {name:?} speaks protocol {protocol}, this coordinator {PROTOCOL}; use one release"
+            );
+            return Err(Status::failed_precondition(message));
+        }
+        for (field, text) in [("name", &name), ("host", &host), ("hardware", &hardware)] {
+            if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+                return Err(Status::invalid_argument(format!(
+                    "{field} must have 1 to {TEXT_BYTES_MAX} bytes"
+                )));
+            }
+        }
+        let facts = WorkerFacts {
+            name: name.clone(),
+            host,
+            hardware,
+        };
+        self.leader.register(facts).await.map_err(status)?;
+        let terms = self.leader.terms();
+        let millis = |duration: Duration| duration.as_millis() as u64;
+        Ok(Response::new(RegisterReply {
+            worker: name,
+            lease_ms: millis(terms.lease),
+            heartbeat_ms: millis(terms.heartbeat),
+            orphan_ms: millis(terms.orphan),
+        }))
+    }
+
+    async fn lease(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseReply>, Status> {
+        let LeaseRequest { worker, wait_ms } = request.into_inner();
+        let wait = Duration::from_millis(wait_ms).min(WAIT_MAX);
+        let reply = match self.leader.lease(worker, wait).await.map_err(status)? {
+            Asked::Nothing => LeaseReply::default(),
+            Asked::UnknownWorker => LeaseReply {
+                assignment: None,
+                unknown_worker: true,
+            },
+            Asked::Lease(lease) => {
+                let assignment = Assignment {
+                    task_json: to_wire(&lease.task),
+                    token: lease.token,
+                    base: lease.base,
+                    build: lease.build.0,
+                    weights_json: lease.weights.map(|weights| to_wire(&weights)).unwrap_or_default(),
+                };
+                LeaseReply {
+                    assignment: Some(assignment),
+                    unknown_worker: false,
+                }
+            }
+        };
+        Ok(Response::new(reply))
+    }
+
+    async fn progress(
+        &self,
+        request: Request<Streaming<ProgressUpdate>>,
+    ) -> Result<Response<Self::ProgressStream>, Status> {
+        let mut updates = request.into_inner();
+        let (directives, receiver) = mpsc::channel(4);
+        let leader = self.leader.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(update)) = updates.message().await {
+                let said = match progress(update) {
+                    Ok(progress) => leader.progress(progress).await.map_err(status),
+                    Err(status) => Err(*status),
+                };
+                let directive = said.map(|stop| Directive {
+                    stop: stop.is_some(),
+                    reason: stop.unwrap_or_default(),
+                });
+                let failed = directive.is_err();
+                if directives.send(directive).await.is_err() || failed {
+                    break;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+
+    async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteReply>, Status> {
+        let CompleteRequest {
+            task,
+            token,
+            outcome_json,
+            ..
+        } = request.into_inner();
+        let task = task_id_from_wire(&task).map_err(|status| *status)?;
+        let outcome = from_wire("outcome_json", &outcome_json).map_err(|status| *status)?;
+        let (verdict, reason) = match self.leader.complete(task, token, outcome).await.map_err(status)? {
+            Said::Committed => ("committed", String::new()),
+            Said::AlreadyCommitted => ("already_committed", String::new()),
+            Said::Refused(reason) => ("refused", reason),
+        };
+        Ok(Response::new(CompleteReply {
+            verdict: verdict.into(),
+            reason,
+        }))
+    }
+
+    async fn fail(&self, request: Request<FailRequest>) -> Result<Response<FailReply>, Status> {
+        let FailRequest {
+            task,
+            token,
+            class,
+            message,
+            ..
+        } = request.into_inner();
+        let task = task_id_from_wire(&task).map_err(|status| *status)?;
+        let class = failure_class_from_wire(&class).map_err(|status| *status)?;
+        self.leader
+            .fail(task, token, class, message)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(FailReply {}))
+    }
+}
+
+fn progress(update: ProgressUpdate) -> Result<Progress, Box<Status>> {
+    Ok(Progress {
+        task: task_id_from_wire(&update.task)?,
+        worker: update.worker,
+        token: update.token,
+        epoch: update.epoch,
+        epochs: update.epochs,
+        loss: Some(update.loss).filter(|loss| loss.is_finite()),
+        accuracy: Some(update.accuracy).filter(|accuracy| (0.0..=1.0).contains(accuracy)),
+        images_per_second: update.images_per_second,
+        bytes_read: update.bytes_read,
+        log: update.log,
+    })
+}

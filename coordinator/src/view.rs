@@ -1,0 +1,211 @@
+//! What people are shown of builds and workers: plain values that travel as JSON.
+
+use crate::ledger::{Attempt, BuildPhase, Phase, State};
+use crate::plan::{Known, Plan, Standing, plan};
+use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::task::{Outcome, TaskId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All that is known of one build; enough to derive its plan and answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildView {
+    /// Its name.
+    pub id: BuildId,
+    /// What it is.
+    pub build: Build,
+    /// Where it stands.
+    pub phase: BuildPhase,
+    /// When it was first submitted, milliseconds since 1970.
+    pub submitted_at_ms: u64,
+    /// Results its plan wants.
+    pub results: BTreeMap<TaskId, Outcome>,
+    /// Tasks of its plan that failed for good.
+    pub quarantined: BTreeSet<TaskId>,
+    /// Tasks of its plan that somebody tried.
+    pub attempts: Vec<TaskAttempts>,
+    /// What is running now.
+    pub running: Vec<Running>,
+}
+
+/// A task with the attempts at it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskAttempts {
+    /// The task's name.
+    pub task: TaskId,
+    /// What it is, in words.
+    pub what: String,
+    /// `done`, `leased`, `waiting` or `quarantined`.
+    pub standing: String,
+    /// Its attempts.
+    pub attempts: Vec<Attempt>,
+}
+
+/// An attempt that runs now.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    /// What it is, in words.
+    pub what: String,
+    /// Who does it.
+    pub worker: String,
+    /// Epochs done.
+    pub epoch: u32,
+    /// Epochs in all; 0 for what is no training.
+    pub epochs: u32,
+    /// Last training loss.
+    pub loss: Option<f64>,
+    /// Validation accuracy after the last epoch.
+    pub accuracy: Option<f64>,
+    /// Images trained on per second.
+    pub images_per_second: f64,
+    /// Bytes of columns read.
+    pub bytes_read: u64,
+}
+
+/// All builds and workers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overview {
+    /// Builds, oldest first.
+    pub builds: Vec<BuildSummary>,
+    /// Workers that were heard of lately.
+    pub workers: Vec<WorkerView>,
+}
+
+/// One line about a build.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildSummary {
+    /// Its name.
+    pub id: BuildId,
+    /// Its dataset, by name.
+    pub dataset: String,
+    /// Where it stands.
+    pub phase: BuildPhase,
+    /// When it was first submitted, milliseconds since 1970.
+    pub submitted_at_ms: u64,
+    /// Tasks ended.
+    pub done: usize,
+    /// Tasks in all, as far as can be told.
+    pub expected: usize,
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerView {
+    /// Its name.
+    pub name: String,
+    /// Its host.
+    pub host: String,
+    /// Its hardware class.
+    pub hardware: String,
+    /// What it is at.
+    pub task: Option<String>,
+}
+
+impl BuildView {
+    /// The view of a build in the ledger; `running` is known only to a live coordinator.
+    pub fn of(state: &State, id: &BuildId, running: Vec<Running>) -> Option<BuildView> {
+        let build = state.builds().get(id)?;
+        let known = state.known();
+        let plan = plan(&build.build, known);
+        let mut view = BuildView {
+            id: id.clone(),
+            build: build.build.clone(),
+            phase: build.phase.clone(),
+            submitted_at_ms: build.submitted_at_ms,
+            results: BTreeMap::new(),
+            quarantined: BTreeSet::new(),
+            attempts: Vec::new(),
+            running,
+        };
+        for planned in &plan.tasks {
+            let (standing, attempts) =
+                match (state.committed().get(&planned.id), state.open().get(&planned.id)) {
+                    (Some(committed), _) => ("done", &committed.attempts),
+                    (None, Some(open)) => match open.phase {
+                        Phase::Waiting => ("waiting", &open.attempts),
+                        Phase::Leased(_) => ("leased", &open.attempts),
+                        Phase::Quarantined => ("quarantined", &open.attempts),
+                    },
+                    (None, None) => continue,
+                };
+            if let Some(outcome) = known.results.get(&planned.id) {
+                view.results.insert(planned.id, outcome.clone());
+            }
+            if planned.standing == Standing::Quarantined {
+                view.quarantined.insert(planned.id);
+            }
+            let (what, standing) = (planned.task.to_string(), standing.to_string());
+            view.attempts.push(TaskAttempts {
+                task: planned.id,
+                what,
+                standing,
+                attempts: attempts.clone(),
+            });
+        }
+        Some(view)
+    }
+
+    /// The plan this view allows to derive.
+    pub fn plan(&self) -> Plan {
+        plan(
+            &self.build,
+            Known {
+                results: &self.results,
+                quarantined: &self.quarantined,
+            },
+        )
+    }
+}
+
+impl Overview {
+    /// The builds of the ledger; workers are known only to a live coordinator.
+    pub fn of(state: &State, workers: Vec<WorkerView>) -> Overview {
+        let mut builds: Vec<BuildSummary> = state
+            .builds()
+            .iter()
+            .map(|(id, build)| {
+                let (done, expected) = counts(&plan(&build.build, state.known()));
+                BuildSummary {
+                    id: id.clone(),
+                    dataset: build.build.dataset_name.clone(),
+                    phase: build.phase.clone(),
+                    submitted_at_ms: build.submitted_at_ms,
+                    done,
+                    expected,
+                }
+            })
+            .collect();
+        builds.sort_by_key(|build| build.submitted_at_ms);
+        Overview { builds, workers }
+    }
+}
+
+/// Tasks ended and tasks in all, as far as a plan can tell.
+pub fn counts(plan: &Plan) -> (usize, usize) {
+    use crate::plan::Stage::{Baseline, Chain, Columns, Profile};
+    let stages = [Profile, Columns, Chain, Baseline].map(|stage| plan.progress(stage));
+    let done = stages.iter().map(|(done, _)| done).sum();
+    let known: usize = stages.iter().map(|(_, known)| known).sum();
+    let chain_unknown = plan.chain_expected.saturating_sub(stages[2].1);
+    (
+        done,
+        known + if plan.refused.is_some() { 0 } else { chain_unknown },
+    )
+}
+
+impl std::fmt::Display for BuildPhase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        use crate::ledger::Ending;
+        f.pad(match self {
+            BuildPhase::Running => "running",
+            BuildPhase::Cancelled => "cancelled",
+            BuildPhase::Ended {
+                ending: Ending::Done, ..
+            } => "done",
+            BuildPhase::Ended {
+                ending: Ending::Refused(_),
+                ..
+            } => "refused",
+        })
+    }
+}
