@@ -1,1 +1,44 @@
-//! tools
+//! What a person runs by hand: import, encode, decode, inspect.
+//!
+//! Results go to stdout, progress and warnings to stderr. Nothing here is called by an agent.
+
+pub mod decode;
+pub mod encode;
+pub mod import;
+pub mod inspect;
+
+mod files;
+mod output;
+
+use clap::Subcommand;
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Tool {
+    /// Make and look at datasets
+    #[command(subcommand)]
+    Data(Data),
+    /// Encode images to a storage format: one .ic file each
+    Encode(encode::EncodeArgs),
+    /// Decode .ic files to PNG, to look at them
+    Decode(decode::DecodeArgs),
+    /// Say what a stored object or file holds and whether it is intact
+    Inspect(inspect::InspectArgs),
+}
+
+/// Subcommands about datasets.
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// Turn images into a dataset in a base
+    Import(import::ImportArgs),
+}
+
+/// Runs one of them. An error is for `main` to show; the exit status is then 1.
+pub fn run(tool: Tool) -> anyhow::Result<()> {
+    match tool {
+        Tool::Data(Data::Import(args)) => import::run(&args),
+        Tool::Encode(args) => encode::run(&args),
+        Tool::Decode(args) => decode::run(&args),
+        Tool::Inspect(args) => inspect::run(&args),
+    }
+}

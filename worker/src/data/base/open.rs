@@ -1,0 +1,90 @@
+//! From a URL to a store.
+
+use crate::failure::Failure;
+use object_store::ObjectStore;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
+use object_store::prefix::PrefixStore;
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// Threads that drive the sockets of one handle; transfers wait for the network, not for them.
+const RUNTIME_THREADS: usize = 2;
+
+pub(super) struct Opened {
+    pub url: String,
+    pub store: Box<dyn ObjectStore>,
+    pub unsynced: Option<Box<dyn ObjectStore>>,
+    pub runtime: Option<Runtime>,
+}
+
+pub(super) fn open(text: &str) -> Result<Opened, Failure> {
+    let cannot = |why: String| Failure::storage(format!("the base {text} cannot be opened: {why}"));
+    let form = "write file:///folder or s3://bucket/prefix";
+    let url = Url::parse(text).map_err(|error| cannot(format!("{error}; {form}")))?;
+    match url.scheme() {
+        // `file:x` would silently mean /x.
+        "file" if text.starts_with("file:///") => {
+            let store = folder(&url).map_err(cannot)?;
+            Ok(Opened {
+                url: text.trim_end_matches('/').to_string(),
+                unsynced: Some(Box::new(store.clone())),
+                // What is committed must survive a power cut: files and their folders are synced before a put returns.
+                store: Box::new(store.with_fsync(true)),
+                runtime: None,
+            })
+        }
+        "file" => Err(cannot(
+            "a folder is written with three slashes: file:///folder".into(),
+        )),
+        "memory" => Ok(Opened {
+            url: "memory://".into(),
+            store: Box::new(InMemory::new()),
+            unsynced: None,
+            runtime: None,
+        }),
+        "s3" => {
+            let store = s3(text, &url).map_err(cannot)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(RUNTIME_THREADS)
+                .thread_name("base")
+                .enable_all()
+                .build()
+                .map_err(|error| cannot(error.to_string()))?;
+            Ok(Opened {
+                url: without_secret(&url),
+                store,
+                unsynced: None,
+                runtime: Some(runtime),
+            })
+        }
+        other => Err(cannot(format!("{other:?} is no kind of base; {form}"))),
+    }
+}
+
+fn folder(url: &Url) -> Result<LocalFileSystem, String> {
+    let path = url
+        .to_file_path()
+        .map_err(|()| "it is no folder of this machine".to_string())?;
+    std::fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+    LocalFileSystem::new_with_prefix(&path).map_err(|error| error.to_string())
+}
+
+fn s3(text: &str, url: &Url) -> Result<Box<dyn ObjectStore>, String> {
+    let store = AmazonS3Builder::from_env()
+        .with_url(text)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let prefix = url.path().trim_matches('/');
+    Ok(if prefix.is_empty() {
+        Box::new(store)
+    } else {
+        Box::new(PrefixStore::new(store, prefix))
+    })
+}
+
+fn without_secret(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    format!("s3://{host}{}", url.path().trim_end_matches('/'))
+}
