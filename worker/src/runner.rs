@@ -1,1 +1,103 @@
-//! runner
+//! The runner: a child process of the agent that does the work, so that memory is handed over clean and a crash ends
+//! an attempt, not the worker.
+//!
+//! It reads requests from stdin and writes events to stdout (see [`protocol`]); everything else goes to stderr. The end
+//! of stdin ends it at once: a runner never outlives its agent.
+
+mod inbox;
+pub mod protocol;
+
+use crate::data::Base;
+use crate::failure::Failure;
+use crate::stages::{self, Attempt, Context, Observer, Progress};
+use imgcalc_shared::task::Outcome;
+use protocol::{Event, Job};
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How a runner works.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// URL of the base all its jobs use.
+    pub base: String,
+    /// Threads a profile computes with.
+    pub threads: u16,
+    /// Least time between two checkpoints of a training.
+    pub checkpoint_every: Duration,
+}
+
+/// Does jobs until stdin ends, which ends the process. Returns only when stdout cannot be written.
+pub fn run(options: Options) -> io::Result<()> {
+    let inbox = inbox::open();
+    let mut context = None;
+    for received in inbox {
+        let result = match received {
+            Ok((job, stop)) => attempt(&options, &mut context, &job, stop),
+            Err(bad) => Err(Failure::application(format!(
+                "the runner is sent what it cannot read: {bad}"
+            ))),
+        };
+        if let Err(failure) = &result {
+            tracing::debug!(%failure, "a job fails");
+        }
+        protocol::write_line(&mut io::stdout().lock(), &Event::from(result))?;
+    }
+    Ok(())
+}
+
+fn attempt(
+    options: &Options,
+    context: &mut Option<Context>,
+    job: &Job,
+    stop: Arc<AtomicBool>,
+) -> Result<Outcome, Failure> {
+    let caught = catch_unwind(AssertUnwindSafe(|| {
+        let context = match context {
+            Some(context) => context,
+            None => {
+                let base = Base::open(&options.base)?;
+                context.insert(Context::new(base, options.threads, options.checkpoint_every))
+            }
+        };
+        let attempt = Attempt {
+            token: job.token,
+            weights: job.weights.as_ref(),
+        };
+        let mut observer = Reporter { stop };
+        stages::run(&job.task, attempt, context, &mut observer)
+    }));
+    caught.unwrap_or_else(|panic| {
+        // What a panic left behind is not used again.
+        *context = None;
+        Err(Failure::application(format!(
+            "{} panics: {}",
+            job.task,
+            panic_text(&*panic)
+        )))
+    })
+}
+
+struct Reporter {
+    stop: Arc<AtomicBool>,
+}
+
+impl Observer for Reporter {
+    fn progress(&mut self, progress: &Progress) {
+        // If the agent is gone, the end of stdin says so too and ends the process.
+        let _ = protocol::write_line(&mut io::stdout().lock(), &Event::Progress(*progress));
+    }
+
+    fn should_stop(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message")
+}

@@ -1,0 +1,206 @@
+//! The runner as the agent sees it: a child process that is sent jobs, tells events and can be gone at any time.
+
+use crate::runner::protocol::{self, Event, LINE_BYTES_MAX, Request};
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::mpsc;
+
+/// Time a runner has to end after its stdin did.
+const END_LIMIT: Duration = Duration::from_secs(2);
+/// A longer line of the runner's stderr is cut into pieces of so many bytes.
+const LOG_LINE_BYTES_MAX: u64 = 8 << 10;
+/// What a runner says is held back once so many messages wait.
+const SAID_MAX: usize = 1024;
+/// Last lines of stderr that are searched for the cause of a death.
+const LAST_LINES: usize = 20;
+
+/// How runners are started.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    /// The program with the `runner` verb.
+    pub(super) program: PathBuf,
+    pub(super) threads: u16,
+    pub(super) checkpoint_every: Duration,
+}
+
+/// A live or dead runner. Dropping it kills it.
+#[derive(Debug)]
+pub(super) struct Runner {
+    child: Child,
+    stdin: ChildStdin,
+    said: mpsc::Receiver<Said>,
+    last_lines: VecDeque<String>,
+}
+
+/// What comes from a runner.
+#[derive(Debug)]
+pub(super) enum Said {
+    Event(Event),
+    /// A line of its stderr.
+    Line(String),
+    /// It says something that is no event.
+    Nonsense(String),
+}
+
+/// How a runner ended.
+#[derive(Debug)]
+pub(super) struct Death {
+    /// `exit status: 1`, `signal: 9 (SIGKILL)`.
+    pub(super) how: String,
+    /// Whether its last words are those of a failed allocation.
+    pub(super) out_of_memory: bool,
+}
+
+impl Runner {
+    pub(super) fn spawn(recipe: &Recipe, base: &str) -> io::Result<Runner> {
+        let threads = recipe.threads.to_string();
+        let mut child = Command::new(&recipe.program)
+            .arg("runner")
+            .args(["--threads", &threads, "--base", base])
+            .args([
+                "--checkpoint-seconds",
+                &recipe.checkpoint_every.as_secs_f64().to_string(),
+            ])
+            // Idle threads that spin take the cores from other workers.
+            .env("OMP_WAIT_POLICY", "PASSIVE")
+            .env("OMP_NUM_THREADS", &threads)
+            .env("RAYON_NUM_THREADS", &threads)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Ctrl-C in a terminal is for the agent, which then stops the runner in good order.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()?;
+        let missing = || io::Error::other("a pipe to the runner is missing");
+        let stdin = child.stdin.take().ok_or_else(missing)?;
+        let stdout = child.stdout.take().ok_or_else(missing)?;
+        let stderr = child.stderr.take().ok_or_else(missing)?;
+        let (sender, said) = mpsc::channel(SAID_MAX);
+        tokio::spawn(read_events(stdout, sender.clone()));
+        tokio::spawn(read_log(stderr, sender));
+        Ok(Runner {
+            child,
+            stdin,
+            said,
+            last_lines: VecDeque::new(),
+        })
+    }
+
+    /// Sends a request. A runner that is gone is no error here: [`Runner::next`] tells.
+    pub(super) async fn send(&mut self, request: &Request) {
+        let mut line = Vec::new();
+        if protocol::write_line(&mut line, request).is_ok() {
+            let _ = self.stdin.write_all(&line).await;
+            let _ = self.stdin.flush().await;
+        }
+    }
+
+    /// The next thing it says; `None` when it is gone. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Option<Said> {
+        let said = self.said.recv().await;
+        if let Some(Said::Line(line)) = &said {
+            if self.last_lines.len() == LAST_LINES {
+                self.last_lines.pop_front();
+            }
+            self.last_lines.push_back(line.clone());
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+        said
+    }
+
+    /// Whether the process has not ended yet.
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it, by force if it does not go by itself, and waits until it is gone: its memory must be free before
+    /// another runner starts.
+    pub(super) async fn end(self) {
+        let Runner {
+            mut child,
+            stdin,
+            said,
+            ..
+        } = self;
+        drop((stdin, said));
+        if tokio::time::timeout(END_LIMIT, child.wait()).await.is_err() {
+            kill(&mut child).await;
+        }
+    }
+
+    /// Ends it by force.
+    pub(super) async fn kill(mut self) {
+        kill(&mut self.child).await;
+    }
+
+    /// Of one that closed its stdout: what it died of.
+    pub(super) async fn autopsy(mut self) -> Death {
+        let status = match tokio::time::timeout(END_LIMIT, self.child.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
+                kill(&mut self.child).await;
+                self.child.wait().await
+            }
+        };
+        let allocation = |line: &String| line.starts_with("memory allocation of ");
+        Death {
+            how: status.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string()),
+            out_of_memory: self.last_lines.iter().any(allocation),
+        }
+    }
+}
+
+async fn kill(child: &mut Child) {
+    if let Err(error) = child.kill().await {
+        tracing::warn!("cannot kill the runner: {error}");
+    }
+}
+
+async fn read_events(stdout: impl AsyncRead + Unpin, sender: mpsc::Sender<Said>) {
+    let mut reader = BufReader::new(stdout);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut reader)
+            .take(LINE_BYTES_MAX as u64 + 1)
+            .read_until(b'\n', &mut line)
+            .await;
+        if read.is_err() || line.is_empty() {
+            return;
+        }
+        let ends = line.pop() == Some(b'\n');
+        let said = match protocol::parse_line(&line) {
+            Ok(event) => Said::Event(event),
+            Err(error) => Said::Nonsense(error.to_string()),
+        };
+        // A line without its end is too long, or all that a dying runner could say.
+        if !ends || sender.send(said).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read_log(stderr: impl AsyncRead + Unpin, sender: mpsc::Sender<Said>) {
+    let mut reader = BufReader::new(stderr);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = (&mut reader)
+            .take(LOG_LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)
+            .await;
+        if read.is_err() || line.is_empty() {
+            return;
+        }
+        let text = String::from_utf8_lossy(&line).trim_end().to_string();
+        if sender.send(Said::Line(text)).await.is_err() {
+            return;
+        }
+    }
+}
