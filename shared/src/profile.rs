@@ -134,6 +134,37 @@ impl Timing {
     }
 }
 
+/// The hardware class of a machine without a GPU: processor as `/proc/cpuinfo` describes it, and threads a net may use.
+/// Times measured on one machine of a class hold for the others.
+pub fn hardware_class(cpuinfo: &str, threads: u16) -> String {
+    let named = |name: &str| {
+        let mut lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+        let line = lines.find(|(key, _)| key.trim() == name);
+        line.map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
+    };
+    // ARM kernels give no model name.
+    let model = named("model name")
+        .or_else(|| named("CPU part"))
+        .unwrap_or("unknown");
+    format!("cpu-{}-t{threads}", class_words(model))
+}
+
+/// The hardware class of a machine whose nets run on a GPU of this model.
+pub fn hardware_class_gpu(model: &str, threads: u16) -> String {
+    format!("gpu-{}-t{threads}", class_words(model))
+}
+
+/// Lower-case letters and digits, everything else as single hyphens: safe in a key, a path and a label.
+fn class_words(model: &str) -> String {
+    let plain = model.to_lowercase().replace("(r)", " ").replace("(tm)", " ");
+    let words = plain
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.take(12).collect();
+    words.join("-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,5 +178,18 @@ mod tests {
         );
         let one = Timing::of(vec![3.0], 1);
         assert_eq!((one.median_us, one.p95_us), (3.0, 3.0));
+    }
+
+    #[test]
+    fn a_hardware_class_names_processor_and_threads() {
+        let cpuinfo =
+            "processor\t: 0\nmodel name\t: Intel(R) Xeon(R) Gold 6148 CPU @ 2.40GHz\nflags\t\t: fpu\n";
+        assert_eq!(
+            hardware_class(cpuinfo, 4),
+            "cpu-intel-xeon-gold-6148-cpu-2-40ghz-t4"
+        );
+        assert_eq!(hardware_class("CPU part\t: 0xd0c\n", 1), "cpu-0xd0c-t1");
+        assert_eq!(hardware_class("", 1), "cpu-unknown-t1");
+        assert_eq!(hardware_class_gpu("NVIDIA H200", 8), "gpu-nvidia-h200-t8");
     }
 }
