@@ -44,8 +44,8 @@ fn parse(file: &mut impl Read, dimensions: u8) -> anyhow::Result<Array> {
     ensure!(lengths[0] > 0, "it is empty");
     ensure!(
         lengths[1..].iter().all(|side| (1..=SIDE_MAX).contains(side)),
-        "its images have {} pixels a side, 1 to {SIDE_MAX} can be imported",
-        lengths[1..].iter().max().copied().unwrap_or(0)
+        "its images have the sides {:?}, 1 to {SIDE_MAX} pixels can be imported",
+        &lengths[1..]
     );
     // Sides are at most 2^12 and the count below 2^32: no overflow.
     let bytes = lengths.iter().map(|&length| u64::from(length)).product::<u64>();
