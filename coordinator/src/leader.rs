@@ -9,6 +9,7 @@ mod logbook;
 mod request;
 mod workers;
 
+pub(crate) use logbook::read as log_lines;
 pub use request::{Asked, LeaderError, Lease, Progress, Said, WorkerFacts};
 
 use crate::ledger::{Command, Log, LogError, Record, State};

@@ -8,6 +8,8 @@ mod command;
 mod effect;
 mod log;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use command::{Command, Ending, Record};
 pub use effect::Effect;

@@ -6,6 +6,10 @@
 
 mod chain;
 mod profile;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 use imgcalc_shared::build::Build;
 use imgcalc_shared::explore::{Answer, Findings};

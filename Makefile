@@ -1,0 +1,42 @@
+# Every command of the project. `make demo` runs the main job, `make test` passes the tests; each sets up what it needs.
+
+DEMO := target/demo
+
+.PHONY: help setup setup-test build demo test lint bench-accuracy clean-demo
+
+help:
+	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
+	@echo "make test            set up and run every test"
+	@echo "make lint            format and lint checks"
+	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
+
+setup:
+	@worker/setup/libtorch.sh
+
+setup-test: setup
+	@tests/setup/python.sh
+	@tests/setup/fashion-mnist.sh
+
+build: setup
+	cargo build --release --bins
+
+demo: build
+	@tests/setup/fashion-mnist.sh
+	target/release/imgcalc data import .deps/fashion-mnist --base file://$(CURDIR)/$(DEMO)/base --name fashion-mnist --size 32 \
+		--classes t-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle-boot
+	target/release/imgcalc --data-dir $(DEMO) build coordinator/examples/fashion-mnist.toml --report $(DEMO)/report.html
+
+test: setup-test
+	cargo build --bins
+	cargo test --workspace
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+bench-accuracy: build
+	@tests/setup/fashion-mnist.sh
+	cargo run --release -p imgcalc-tests --bin bench-accuracy
+
+clean-demo:
+	rm -rf $(DEMO)

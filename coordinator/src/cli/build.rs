@@ -1,0 +1,183 @@
+//! `imgcalc build`: the whole build on this machine. An embedded coordinator, local workers, live progress, and the
+//! answer at the end.
+
+use super::data_dir::DataDir;
+use super::progress::Watch;
+use super::source::keep_answer;
+use super::{answer, profile, spec_file};
+use crate::leader::{Leader, Terms};
+use crate::ledger::{BuildPhase, Ending, LogError};
+use crate::server;
+use crate::view::BuildView;
+use anyhow::{Context, bail};
+use imgcalc_cluster::{LocalOptions, LocalWorkers, Report};
+use imgcalc_shared::build::BuildId;
+use imgcalc_shared::spec::Surroundings;
+use imgcalc_shared::task::FailureClass;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const LOOK: Duration = Duration::from_millis(500);
+/// Workers get this long to end by themselves.
+const GRACE: Duration = Duration::from_secs(10);
+/// Another verb may look at the ledger for a moment.
+const LEDGER_WAIT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The build spec, TOML.
+    spec: PathBuf,
+    /// Use a profile recorded with `imgcalc profile export` instead of measuring, where it is of the same hardware
+    /// class.
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// Local workers, instead of what the spec says.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Also write the report to this file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// How watching a build came to its end.
+enum End {
+    /// The build is over.
+    Over(Box<BuildView>),
+    /// Somebody wants this program to stop.
+    Interrupted,
+    /// The base cannot be written or read.
+    Stuck(String),
+}
+
+pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
+    let file = spec_file::read(&arguments.spec)?;
+    let dataset = spec_file::dataset(&file).await?;
+    let workers = arguments.workers.unwrap_or(file.spec.workers.count);
+    let hardware = imgcalc_cluster::hardware_class(file.spec.workers.threads)?;
+    if let Some(named) = file.spec.profile.hardware.as_ref().filter(|named| **named != hardware) {
+        tracing::warn!("the spec wants profiles of {named}; this machine is {hardware} and cannot measure them");
+        anyhow::ensure!(
+            arguments.profile.is_some(),
+            "profile.hardware = {named:?}: this machine is {hardware:?}; give a recorded profile with --profile"
+        );
+    }
+    let build = file.spec.resolve(&Surroundings { base: file.base.clone(), dataset, hardware })?;
+    let id = build.id();
+    let records = arguments.profile.as_deref().map(|path| profile::read(path, &build)).transpose()?;
+
+    let what = format!("imgcalc build {}", arguments.spec.display());
+    let lock = data_dir.lock(&what)?;
+    let leader = open_leader(data_dir).await?;
+    // Workers of an earlier run of this program ended with it: what they held is open again without waiting for
+    // their leases.
+    let why = "the build's process ended".to_string();
+    leader.gone(None, FailureClass::Preempted, why).await?;
+    let address = server::serve(leader.clone(), "127.0.0.1:0".parse()?).await?;
+    lock.announce(address, &what)?;
+
+    let (_, known) = leader.submit(build.clone()).await?;
+    if let Some(records) = records {
+        let adopted = leader.adopt(records).await?;
+        eprintln!("took {adopted} recorded profile results over");
+    }
+    eprintln!("{} build {id} in {}", if known { "going on with" } else { "started" }, data_dir.0.display());
+
+    let mut local = LocalWorkers::start(LocalOptions {
+        count: usize::from(workers),
+        coordinators: address.to_string(),
+        threads: file.spec.workers.threads,
+        name_prefix: "local".into(),
+        log_folder: data_dir.logs(),
+        extra_args: Vec::new(),
+        program: None,
+    })?;
+    let end = watch(&leader, &id, &mut local).await;
+    local.stop(GRACE);
+    // What a worker said while it stopped is in the ledger before this program ends.
+    let view = leader.view(id.clone()).await;
+    match end? {
+        End::Over(view) => over(&view, arguments.json, arguments.report, data_dir),
+        End::Interrupted => {
+            let done = view.map_or(0, |view| view.results.len());
+            eprintln!("stopped; {done} results are kept. The same command goes on from there.");
+            Ok(ExitCode::from(130))
+        }
+        End::Stuck(why) => bail!("{why}\n  the build has stopped and lost nothing; the same command goes on"),
+    }
+}
+
+async fn open_leader(data_dir: &DataDir) -> anyhow::Result<Leader> {
+    let since = Instant::now();
+    loop {
+        match Leader::start(&data_dir.0, Terms::default()) {
+            Err(LogError::Busy { .. }) if since.elapsed() < LEDGER_WAIT => tokio::time::sleep(Duration::from_millis(50)).await,
+            started => return Ok(started?),
+        }
+    }
+}
+
+async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyhow::Result<End> {
+    let started_at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as u64;
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut display = Watch::new();
+    let mut look = tokio::time::interval(LOOK);
+    loop {
+        tokio::select! {
+            _ = look.tick() => {}
+            _ = tokio::signal::ctrl_c() => return Ok(End::Interrupted),
+            _ = terminate.recv() => return Ok(End::Interrupted),
+            why = leader.stopped() => bail!("{why}"),
+        }
+        for report in local.check() {
+            match report {
+                Report::Died { worker, how, log, restart_in: _ } => {
+                    // Its end was seen, so nobody needs to wait for the lease.
+                    let why = format!("the worker ended: {how}");
+                    leader.gone(Some(worker.clone()), FailureClass::WorkerLost, why).await?;
+                    display.say(&format!("worker {worker} ended ({how}) and is started again; see {}", log.display()));
+                }
+                Report::Restarted { .. } => {}
+                Report::NotStarted { worker, reason, .. } => display.say(&format!("worker {worker} cannot start: {reason}")),
+            }
+        }
+        let view = leader.view(id.clone()).await?;
+        display.show(&view);
+        match &view.phase {
+            BuildPhase::Ended { .. } => return Ok(End::Over(Box::new(view))),
+            BuildPhase::Cancelled => bail!("build {id} was cancelled; the same command goes on"),
+            BuildPhase::Running => {}
+        }
+        if let Some(why) = storage_failure(&view, started_at) {
+            return Ok(End::Stuck(why));
+        }
+    }
+}
+
+/// What the base said to an attempt that failed on it since `started_at`.
+fn storage_failure(view: &BuildView, started_at: u64) -> Option<String> {
+    let open = view.attempts.iter().filter(|task| task.standing != "done");
+    let last = open.filter_map(|task| task.attempts.iter().rev().find(|attempt| attempt.failure.is_some()));
+    last.filter(|attempt| attempt.started_at_ms >= started_at).find_map(|attempt| match &attempt.failure {
+        Some((FailureClass::Storage, why)) => Some(why.clone()),
+        _ => None,
+    })
+}
+
+fn over(view: &BuildView, json: bool, report: Option<PathBuf>, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
+    if let BuildPhase::Ended { ending: Ending::Refused(reason), .. } = &view.phase {
+        bail!("the build cannot be done: {reason}");
+    }
+    let plan = view.plan();
+    let found = plan.answer(&view.build);
+    keep_answer(data_dir, &found);
+    let report = report.unwrap_or_else(|| data_dir.0.join("reports").join(format!("{}.html", view.id)));
+    answer::write_report(view, &found, &report).context("the build is done, but its report cannot be written")?;
+    answer::print(view, &found, json)?;
+    eprintln!("report: {}", report.display());
+    eprintln!("ask more: imgcalc explore {} --data-dir {} --time 200us", view.id, data_dir.0.display());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,131 @@
+//! `imgcalc explore`: which formats keep these budgets.
+
+use super::data_dir::DataDir;
+use super::output::{self, percent};
+use super::source::Source;
+use super::units;
+use anyhow::bail;
+use imgcalc_shared::explore::{Answer, Candidate, Query};
+use serde_json::{Value, json};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The build: its id, a start of it, or its name; the latest unless given.
+    build: Option<String>,
+    /// Most inference time per image, for example 200us or 0.5ms.
+    #[arg(long, value_parser = units::parse_us)]
+    time: Option<f64>,
+    /// Most bytes per image, for example 300B or 2KiB.
+    #[arg(long, value_parser = units::parse_bytes)]
+    space: Option<f64>,
+    /// Least accuracy, for example 0.85 or 85%.
+    #[arg(long, value_parser = units::parse_share)]
+    min_accuracy: Option<f64>,
+    /// Every feasible format, in place of the Pareto front.
+    #[arg(long, conflicts_with_all = ["time", "space", "min_accuracy"])]
+    all: bool,
+    /// Print at most this many formats.
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<()> {
+    let mut source = Source::of(data_dir).await?;
+    let id = source.find(arguments.build.as_deref()).await?;
+    let answer = source.answer(data_dir, &id).await?;
+    anyhow::ensure!(!answer.candidates.is_empty(), "build {id} has no profile yet; `imgcalc status {id}` shows where it stands");
+
+    let query = Query { time_us: arguments.time, bytes: arguments.space, min_accuracy: arguments.min_accuracy };
+    let mut found = match (arguments.all, query == Query::default()) {
+        (true, _) => answer.within(query),
+        (false, true) => answer.front(),
+        (false, false) => answer.within(query),
+    };
+    if found.is_empty() {
+        bail!("{}", nothing(&answer, query));
+    }
+    found.truncate(arguments.limit.unwrap_or(usize::MAX));
+    if arguments.json {
+        return output::json(&found.into_iter().map(value).collect::<Vec<_>>());
+    }
+    table(&found);
+    eprintln!(
+        "{} of {} formats of build {id}; time per image in batches of {} on {}",
+        found.len(),
+        answer.candidates.len(),
+        answer.batch,
+        answer.hardware
+    );
+    Ok(())
+}
+
+/// A candidate as JSON; the names of its fields are part of the interface.
+pub(super) fn value(candidate: &Candidate) -> Value {
+    json!({
+        "format": candidate.format,
+        "time_us": candidate.time_us,
+        "time_us_p95": candidate.time_us_p95,
+        "latency_us": candidate.latency_us,
+        "latency_us_p95": candidate.latency_us_p95,
+        "read_us": candidate.parts.read_us,
+        "decode_us": candidate.parts.decode_us,
+        "transfer_us": candidate.parts.transfer_us,
+        "execute_us": candidate.parts.execute_us,
+        "bytes": candidate.bytes,
+        "image_bytes": candidate.image_bytes,
+        "accuracy": candidate.accuracy,
+        "accuracy_low": candidate.accuracy_low,
+        "accuracy_high": candidate.accuracy_high,
+        "accuracy_predicted": candidate.accuracy_predicted,
+        "measured": candidate.measured,
+        "bucket": candidate.bucket,
+    })
+}
+
+pub(super) fn table(found: &[&Candidate]) {
+    let row = |candidate: &&Candidate| {
+        let interval = match (candidate.accuracy_low, candidate.accuracy_high) {
+            (Some(low), Some(high)) => format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high),
+            _ => "-".into(),
+        };
+        vec![
+            candidate.format.to_string(),
+            percent(candidate.accuracy),
+            interval,
+            if candidate.measured { "measured" } else { "predicted" }.into(),
+            units::time(candidate.time_us),
+            units::time(candidate.time_us_p95),
+            units::time(candidate.latency_us),
+            units::bytes(candidate.bytes),
+            units::bytes(candidate.image_bytes),
+        ]
+    };
+    let headings =
+        ["format", ">accuracy", ">95 %", "known by", ">time", ">p95", ">one image", ">bytes", ">own file"];
+    output::table(&headings, found.iter().map(row));
+}
+
+/// Why no format keeps the budgets, naming the nearest.
+fn nothing(answer: &Answer, query: Query) -> String {
+    let mut reasons = Vec::new();
+    let (fastest, smallest) = answer.least().unwrap_or((0.0, 0.0));
+    if query.time_us.is_some_and(|budget| budget < fastest) {
+        reasons.push(format!("the fastest format takes {}", units::time(fastest)));
+    }
+    if query.bytes.is_some_and(|budget| budget < smallest) {
+        reasons.push(format!("the smallest format takes {}", units::bytes(smallest)));
+    }
+    let best = answer.within(Query { min_accuracy: None, ..query }).first().and_then(|candidate| candidate.accuracy);
+    if let (Some(least), Some(best)) = (query.min_accuracy, best)
+        && best < least
+    {
+        reasons.push(format!("within the other budgets the best accuracy is {}", percent(Some(best))));
+    }
+    if reasons.is_empty() {
+        reasons.push("each budget can be kept, but not all at once; loosen one".into());
+    }
+    format!("no format keeps these budgets: {}", reasons.join("; "))
+}

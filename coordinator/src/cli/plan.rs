@@ -1,0 +1,153 @@
+//! `imgcalc plan`: the dry run. The real planner, fed with made-up results, tells what a build would do.
+
+use super::output;
+use super::{answer, spec_file};
+use crate::plan::{Known, Plan, Stage, Standing, plan};
+use anyhow::Context;
+use imgcalc_shared::build::Build;
+use imgcalc_shared::dataset::{ObjectRef, Splits};
+use imgcalc_shared::digest::Digest;
+use imgcalc_shared::format::{Format, Size};
+use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
+use imgcalc_shared::space::Infeasible;
+use imgcalc_shared::spec::{DatasetFacts, Surroundings};
+use imgcalc_shared::task::{Outcome, Task, TaskId, Trained};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The build spec, TOML.
+    spec: PathBuf,
+    /// Plan for images of this size instead of looking the dataset up, for example 256x256.
+    #[arg(long, value_parser = parse_size)]
+    size: Option<Size>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
+    let file = spec_file::read(&arguments.spec)?;
+    let dataset = match arguments.size {
+        Some(size) => imagined(size, &file.spec.training),
+        None => spec_file::dataset(&file).await.context("no dataset to plan for; --size 256x256 plans without one")?,
+    };
+    let hardware = file.spec.profile.hardware.clone().unwrap_or("any".into());
+    let build = file.spec.resolve(&Surroundings { base: file.base, dataset, hardware })?;
+    let space = build.space.formats().len();
+    let (feasible, infeasible) = build.space.split(build.size);
+    let whole = rehearse(&build);
+    let (cost, brute_force) = answer::costs(&build, &whole);
+    let profiles = |wanted: fn(&Task) -> bool| whole.tasks.iter().filter(|planned| wanted(&planned.task)).count();
+    let shapes = profiles(|task| matches!(task, Task::ProfileExecute { .. }));
+    let families = profiles(|task| matches!(task, Task::ProfileAccess { .. }));
+    let trainings = whole.progress(Stage::Chain).1;
+    if arguments.json {
+        return output::json(&json!({
+            "formats": space,
+            "feasible": feasible.len(),
+            "infeasible": infeasible.len(),
+            "shapes": shapes,
+            "families": families,
+            "buckets": build.buckets,
+            "buckets_sampled": build.buckets_sampled,
+            "trainings": trainings,
+            "cost_epochs": cost,
+            "cost_epochs_brute_force": brute_force,
+        }));
+    }
+    let Size { height, width } = build.size;
+    output::print(&format!("images      {height}x{width}, {} channel(s), {} classes", build.channels, build.classes));
+    output::print(&format!("formats     {space} in the space"));
+    output::print(&format!("feasible    {}", feasible.len()));
+    output::print(&format!("infeasible  {}{}", infeasible.len(), reasons(&infeasible)));
+    output::print(&format!("profile     {shapes} shapes to execute, {families} families to read and decode"));
+    output::print(&format!("buckets     {} of {} sampled ({:?})", build.buckets_sampled, build.buckets, build.choice).to_lowercase());
+    output::print(&format!("trainings   {trainings} of the chain, 1 on pixels for the JPEG baseline"));
+    output::print(&format!(
+        "cost        about {cost:.0} epochs on pixels' size, brute force {brute_force:.0} ({:.0}× less)",
+        brute_force / cost.max(f64::MIN_POSITIVE)
+    ));
+    eprintln!("The sampled buckets depend on measured times and accuracies; the cost is that of a rehearsal with made-up ones.");
+    Ok(())
+}
+
+fn parse_size(text: &str) -> Result<Size, String> {
+    let (height, width) = text.split_once('x').unwrap_or((text, text));
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=imgcalc_shared::dataset::SIDE_MAX).contains(side));
+    match (side(height), side(width)) {
+        (Some(height), Some(width)) => Ok(Size { height, width }),
+        _ => Err(format!("{text:?} is no size; write HEIGHTxWIDTH, for example 256x256")),
+    }
+}
+
+/// A dataset of this size that has whatever the spec asks for.
+fn imagined(size: Size, training: &imgcalc_shared::spec::TrainingSpec) -> DatasetFacts {
+    let splits = Splits {
+        train: training.train_images.unwrap_or(1).max(1024),
+        validation: training.validation_images.unwrap_or(1).max(1024),
+        test: training.test_images.unwrap_or(0),
+    };
+    DatasetFacts { digest: Digest::of(b"imagined"), size, channels: 3, classes: 10, splits, has_jpeg_files: false }
+}
+
+fn reasons(infeasible: &[(Format, Infeasible)]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, why) in infeasible {
+        *counts.entry(why.to_string()).or_default() += 1;
+    }
+    counts.iter().map(|(why, count)| format!("\n            {count:5}: {why}")).collect()
+}
+
+/// Feeds the planner made-up results until it wants nothing more: time in proportion to the net's input, accuracy
+/// rising with it.
+fn rehearse(build: &Build) -> Plan {
+    let mut results: BTreeMap<TaskId, Outcome> = BTreeMap::new();
+    let quarantined = BTreeSet::new();
+    // Budgets are in measured units; made-up times must not refuse them.
+    let build = Build { times_us: Vec::new(), spaces: Vec::new(), ..build.clone() };
+    loop {
+        let plan = plan(&build, Known { results: &results, quarantined: &quarantined });
+        let ready: Vec<(TaskId, Outcome)> = plan
+            .tasks
+            .iter()
+            .filter(|planned| planned.standing == Standing::Ready)
+            .map(|planned| (planned.id, imagined_outcome(&build, &planned.task)))
+            .collect();
+        if ready.is_empty() {
+            return plan;
+        }
+        results.extend(ready);
+    }
+}
+
+fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
+    let timing = |us: f64| Timing { median_us: us, p95_us: us, repeats: 1 };
+    let access = |bytes: f64| {
+        let access = Access { read: timing(0.0), decode: timing(0.0), transfer: timing(0.0), bytes };
+        AccessProfile { batch: access, single: access }
+    };
+    match task {
+        Task::Columns { .. } => Outcome::Columns { objects: 0, bytes: 0 },
+        Task::ProfileAccess { formats, .. } => {
+            let row = |&format: &Format| FormatAccess { format, access: access(format.values(build.size) as f64) };
+            Outcome::ProfileAccess { rows: formats.iter().map(row).collect() }
+        }
+        Task::ProfileExecute { shape, .. } => {
+            let us = timing(shape.values() as f64);
+            Outcome::ProfileExecute(ExecuteProfile { shape: *shape, batch: us, single: us, parameters: 0 })
+        }
+        Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access: access(0.0) },
+        Task::Train { images, .. } => Outcome::Train(Trained {
+            weights: ObjectRef { key: String::new(), bytes: 0, digest: Digest::of(b"") },
+            loss: 0.0,
+            accuracy: build.training_cost(task) / (1.0 + build.training_cost(task)),
+            test_accuracy: (images.test > 0).then_some(0.0),
+            curve: Vec::new(),
+            bytes_read: 0,
+            seconds: 0.0,
+        }),
+    }
+}

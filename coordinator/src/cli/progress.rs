@@ -1,0 +1,169 @@
+//! Live progress of a build on stderr: bars on a terminal, lines elsewhere.
+
+use super::output::percent;
+use super::units;
+use crate::plan::{Plan, Stage};
+use crate::view::{BuildView, Running};
+use imgcalc_shared::build::Build;
+use imgcalc_shared::task::{Outcome, Task};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
+
+/// Shows views of a build as they come.
+pub(super) struct Watch {
+    bars: Option<Bars>,
+    /// Results that were there or have been told of.
+    told: Option<BTreeSet<imgcalc_shared::task::TaskId>>,
+    stages: BTreeMap<Stage, (usize, usize)>,
+}
+
+struct Bars {
+    all: MultiProgress,
+    summary: ProgressBar,
+    running: Vec<ProgressBar>,
+}
+
+impl Watch {
+    pub(super) fn new() -> Watch {
+        let bars = std::io::stderr().is_terminal().then(|| {
+            let all = MultiProgress::new();
+            let style = ProgressStyle::with_template("{spinner} {elapsed} {bar:30} {pos}/{len} {wide_msg}");
+            let summary = all.add(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
+            summary.enable_steady_tick(std::time::Duration::from_millis(250));
+            Bars { all, summary, running: Vec::new() }
+        });
+        Watch { bars, told: None, stages: BTreeMap::new() }
+    }
+
+    /// Prints a line beside the bars.
+    pub(super) fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.summary.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
+    pub(super) fn show(&mut self, view: &BuildView) {
+        let plan = view.plan();
+        self.tell_finished(view, &plan);
+        let left = time_left(&view.build, &plan, view).map(|seconds| format!(", about {} left", units::duration(seconds)));
+        let left = left.unwrap_or_default();
+        let Some(bars) = &mut self.bars else { return };
+        let (done, expected) = crate::view::counts(&plan);
+        bars.summary.set_length(expected as u64);
+        bars.summary.set_position(done as u64);
+        let read = units::bytes(bytes_read(view) as f64);
+        bars.summary.set_message(format!("{}, columns read {read}{left}", stage_words(&plan)));
+        while bars.running.len() < view.running.len() {
+            let line = ProgressBar::new_spinner().with_style(
+                ProgressStyle::with_template("  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            bars.running.push(bars.all.add(line));
+        }
+        for (index, bar) in bars.running.iter().enumerate() {
+            bar.set_message(view.running.get(index).map(running_words).unwrap_or_default());
+        }
+    }
+
+    /// A line for every training that finished since the last look, and, without a terminal, for stages that end.
+    fn tell_finished(&mut self, view: &BuildView, plan: &Plan) {
+        let first = self.told.is_none();
+        let mut told = self.told.take().unwrap_or_default();
+        for planned in &plan.tasks {
+            let Some(outcome) = view.results.get(&planned.id) else { continue };
+            if !told.insert(planned.id) || first {
+                continue;
+            }
+            if let Outcome::Train(trained) = outcome {
+                let (accuracy, seconds) = (percent(Some(trained.accuracy)), units::duration(trained.seconds));
+                let left = time_left(&view.build, plan, view)
+                    .map(|seconds| format!(", about {} left", units::duration(seconds)))
+                    .unwrap_or_default();
+                let chain = plan.progress(Stage::Chain).0;
+                let count = format!("{chain}/{} of the chain", plan.chain_expected);
+                self.say(&format!("{}: accuracy {accuracy}, loss {:.3}, {seconds} ({count}{left})", planned.task, trained.loss));
+            }
+        }
+        self.told = Some(told);
+        if self.bars.is_some() {
+            return;
+        }
+        for stage in [Stage::Profile, Stage::Columns] {
+            let now = plan.progress(stage);
+            if self.stages.insert(stage, now) != Some(now) && now.0 == now.1 && now.1 > 0 {
+                let name = if stage == Stage::Profile { "profile" } else { "columns" };
+                eprintln!("{name}: {} of {} done", now.0, now.1);
+            }
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(bars) = &self.bars {
+            let _ = bars.all.clear();
+        }
+    }
+}
+
+/// Where the stages stand, in words.
+pub(super) fn stage_words(plan: &Plan) -> String {
+    let (profiled, profiles) = plan.progress(Stage::Profile);
+    if profiled < profiles {
+        return format!("profiling {profiled}/{profiles}");
+    }
+    let (trained, _) = plan.progress(Stage::Chain);
+    let (baseline, baselines) = plan.progress(Stage::Baseline);
+    format!("chain {trained}/{}, baseline {baseline}/{baselines}", plan.chain_expected)
+}
+
+/// A running attempt, in words.
+pub(super) fn running_words(running: &Running) -> String {
+    let mut words = format!("{}: {}", running.worker, running.what);
+    if running.epochs > 0 {
+        words += &format!(", epoch {}/{}", running.epoch, running.epochs);
+        if let Some(loss) = running.loss {
+            words += &format!(", loss {loss:.3}");
+        }
+        if running.accuracy.is_some() {
+            words += &format!(", accuracy {}", percent(running.accuracy));
+        }
+        words += &format!(", {:.0} images/s", running.images_per_second);
+    }
+    words
+}
+
+/// Bytes of columns that finished and running trainings read.
+pub(super) fn bytes_read(view: &BuildView) -> u64 {
+    let finished = view.results.values().map(|outcome| match outcome {
+        Outcome::Train(trained) => trained.bytes_read,
+        _ => 0,
+    });
+    finished.sum::<u64>() + view.running.iter().map(|running| running.bytes_read).sum::<u64>()
+}
+
+/// Seconds until the trainings are done, from what the finished ones took: known trainings by their cost, those
+/// still to be chosen by the mean of the chosen. None before anything is trained.
+pub(super) fn time_left(build: &Build, plan: &Plan, view: &BuildView) -> Option<f64> {
+    let trainings = || plan.tasks.iter().filter(|planned| matches!(planned.task, Task::Train { .. }));
+    let seconds = |id| match view.results.get(id) {
+        Some(Outcome::Train(trained)) => Some(trained.seconds),
+        _ => None,
+    };
+    let (mut spent, mut cost_done, mut cost_left) = (0.0, 0.0, 0.0);
+    for planned in trainings() {
+        let cost = build.training_cost(&planned.task);
+        match seconds(&planned.id) {
+            Some(seconds) => {
+                spent += seconds;
+                cost_done += cost;
+            }
+            None => cost_left += cost,
+        }
+    }
+    let chain: Vec<f64> = plan.findings.chain.iter().map(|link| build.epoch_cost(build.shape(link.link.format))).collect();
+    let unknown = plan.chain_expected.saturating_sub(plan.progress(Stage::Chain).1) as f64;
+    let mean = chain.iter().sum::<f64>() / chain.len().max(1) as f64 * f64::from(build.transfer.epochs);
+    (cost_done > 0.0).then(|| spent / cost_done * (cost_left + unknown * mean))
+}

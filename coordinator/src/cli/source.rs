@@ -1,0 +1,150 @@
+//! Where a verb that only looks finds its facts: the running coordinator of a data directory, or its ledger.
+
+use super::data_dir::DataDir;
+use crate::ledger::{BuildPhase, Log, LogError, State};
+use crate::view::{BuildView, Overview};
+use anyhow::{Context, bail};
+use imgcalc_proto::v1::builds_client::BuildsClient;
+use imgcalc_proto::v1::{GetRequest, OverviewRequest};
+use imgcalc_proto::{MESSAGE_BYTES_MAX, from_wire};
+use imgcalc_shared::build::BuildId;
+use imgcalc_shared::envelope;
+use imgcalc_shared::explore::Answer;
+use std::time::{Duration, Instant};
+use tonic::transport::Channel;
+
+/// A client of the running coordinator.
+pub(super) type Client = BuildsClient<Channel>;
+
+const ANSWER: (&str, u32) = ("imgcalc-answer", 1);
+/// How long a holder that has not said yet where it listens is waited for.
+const ANNOUNCE_WAIT: Duration = Duration::from_secs(5);
+
+/// What can be asked about a data directory.
+pub(super) enum Source {
+    /// The coordinator that holds it.
+    Running(Box<Client>),
+    /// Nobody holds it: its ledger as it lies.
+    Lying(Box<State>),
+}
+
+impl Source {
+    /// Finds who knows.
+    pub(super) async fn of(data_dir: &DataDir) -> anyhow::Result<Source> {
+        let since = Instant::now();
+        loop {
+            match data_dir.holder()? {
+                Some(holder) => {
+                    if let Some(address) = holder.address {
+                        return Ok(Source::Running(Box::new(connect(&address).await?)));
+                    }
+                }
+                None if !data_dir.ledger().exists() => {
+                    bail!("there is no build in {}; start one with `imgcalc build SPEC`", data_dir.0.display())
+                }
+                None => match Log::open(&data_dir.ledger()) {
+                    Ok((_, commands)) => {
+                        let mut state = State::default();
+                        for command in &commands {
+                            state.apply(command);
+                        }
+                        return Ok(Source::Lying(Box::new(state)));
+                    }
+                    // Another verb looks at it, or a build just started.
+                    Err(LogError::Busy { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                },
+            }
+            anyhow::ensure!(since.elapsed() < ANNOUNCE_WAIT, "the data directory {} is busy; try again", data_dir.0.display());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// All builds and workers.
+    pub(super) async fn overview(&mut self) -> anyhow::Result<Overview> {
+        match self {
+            Source::Running(client) => {
+                let reply = client.overview(OverviewRequest {}).await.map_err(said)?.into_inner();
+                from_wire("overview", &reply.overview_json).map_err(|status| said(*status))
+            }
+            Source::Lying(state) => Ok(Overview::of(state, Vec::new())),
+        }
+    }
+
+    /// All about one build.
+    pub(super) async fn view(&mut self, build: &BuildId) -> anyhow::Result<BuildView> {
+        match self {
+            Source::Running(client) => {
+                let reply = client.get(GetRequest { build: build.to_string() }).await.map_err(said)?.into_inner();
+                from_wire("view", &reply.view_json).map_err(|status| said(*status))
+            }
+            Source::Lying(state) => BuildView::of(state, build, Vec::new()).with_context(|| format!("there is no build {build}")),
+        }
+    }
+
+    /// The build a text means: its id, a start of it that only one build has, or a name, then the latest of that
+    /// name; without a text the latest of all.
+    pub(super) async fn find(&mut self, text: Option<&str>) -> anyhow::Result<BuildId> {
+        let ids: Vec<BuildId> = match self {
+            // An overview plans every build; for a look at one build the names are enough.
+            Source::Lying(state) => {
+                let mut builds: Vec<_> = state.builds().iter().collect();
+                builds.sort_by_key(|(_, build)| build.submitted_at_ms);
+                builds.into_iter().map(|(id, _)| id.clone()).collect()
+            }
+            Source::Running(_) => self.overview().await?.builds.into_iter().map(|build| build.id).collect(),
+        };
+        let Some(text) = text else {
+            return ids.last().cloned().context("there is no build yet; start one with `imgcalc build SPEC`");
+        };
+        let named = |id: &&BuildId| id.0.rsplit_once('-').is_some_and(|(name, _)| name == text);
+        if let Some(found) = ids.iter().find(|id| id.0 == text).or_else(|| ids.iter().rev().find(named)) {
+            return Ok(found.clone());
+        }
+        let starts: Vec<&BuildId> = ids.iter().filter(|id| id.0.starts_with(text)).collect();
+        let known: Vec<String> = ids.iter().map(BuildId::to_string).collect();
+        match starts.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => bail!("there is no build {text:?}; there are: {}", known.join(", ")),
+            _ => bail!("{text:?} may mean several builds: {}", known.join(", ")),
+        }
+    }
+
+    /// The answer of a build: the one kept when it ended, else derived now from what is known.
+    pub(super) async fn answer(&mut self, data_dir: &DataDir, build: &BuildId) -> anyhow::Result<Answer> {
+        if let Source::Lying(state) = self
+            && state.builds().get(build).is_some_and(|state| matches!(state.phase, BuildPhase::Ended { .. }))
+            && let Some(kept) = kept_answer(data_dir, build)
+        {
+            return Ok(kept);
+        }
+        let view = self.view(build).await?;
+        Ok(view.plan().answer(&view.build))
+    }
+}
+
+/// Keeps the answer of a build that ended. It can always be derived again, so failing to keep it is no failure.
+pub(super) fn keep_answer(data_dir: &DataDir, answer: &Answer) {
+    let path = data_dir.answer(&answer.build);
+    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+    if let Err(error) = kept.and_then(|()| std::fs::write(&path, envelope::seal(ANSWER.0, ANSWER.1, answer))) {
+        tracing::warn!("the answer cannot be kept at {}: {error}", path.display());
+    }
+}
+
+fn kept_answer(data_dir: &DataDir, build: &BuildId) -> Option<Answer> {
+    let bytes = std::fs::read(data_dir.answer(build)).ok()?;
+    envelope::open(ANSWER.0, ANSWER.1, &bytes).ok()
+}
+
+/// Connects to a coordinator.
+pub(super) async fn connect(address: &str) -> anyhow::Result<Client> {
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(Duration::from_secs(5));
+    let channel = endpoint.connect().await.with_context(|| format!("the coordinator at {address} does not answer"))?;
+    Ok(BuildsClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+}
+
+/// A status as an error for people.
+pub(super) fn said(status: tonic::Status) -> anyhow::Error {
+    anyhow::anyhow!("{}", status.message())
+}

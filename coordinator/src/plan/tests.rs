@@ -1,0 +1,81 @@
+//! The plan under any order of results and under failures.
+
+use super::testing::{build, run};
+use super::{Known, Stage, Standing, plan};
+use imgcalc_shared::build::Build;
+use imgcalc_shared::task::{Input, Start, Task};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[test]
+fn a_build_runs_to_its_end_and_predicts_every_feasible_format() {
+    let build = build();
+    let (done, results) = run(&build, |_| 0, |_| false);
+    assert!(done.complete && done.refused.is_none());
+    assert_eq!(done.findings.chain.len(), 15);
+    assert_eq!(done.chain_expected, 15);
+    let answer = done.answer(&build);
+    assert_eq!(answer.candidates.len(), 96);
+    assert!(answer.candidates.iter().all(|candidate| candidate.accuracy.is_some()));
+    assert_eq!(answer.candidates.iter().filter(|candidate| candidate.measured).count(), 15);
+    assert_eq!(answer.buckets.iter().filter(|bucket| bucket.round.is_some()).count(), 5);
+    // Access for 4 families; shapes 4k×4k, 2k×4k, 4k×2k, and those 2k×2k that are not among the first; 2 qualities.
+    assert_eq!(done.progress(Stage::Profile), (4 + 28 + 2, 4 + 28 + 2));
+    let scratch = |task: &Task| matches!(task, Task::Train { start: Start::Scratch, input: Input::Format(_), .. });
+    assert_eq!(done.tasks.iter().filter(|planned| scratch(&planned.task)).count(), 1, "one root");
+    assert_eq!(results.len(), done.tasks.len());
+}
+
+#[test]
+fn the_expected_number_of_trainings_is_known_from_the_start() {
+    let nothing = plan(&build(), Known { results: &BTreeMap::new(), quarantined: &BTreeSet::new() });
+    assert_eq!(nothing.chain_expected, 15);
+    assert!(!nothing.complete);
+}
+
+#[test]
+fn every_link_waits_for_its_parents_weights() {
+    let build = build();
+    let (done, results) = run(&build, |_| 0, |_| false);
+    for planned in &done.tasks {
+        if let Task::Train { start: Start::Weights(parent), .. } = &planned.task {
+            assert!(results.contains_key(parent));
+        }
+    }
+    let doomed = |task: &Task| matches!(task, Task::Train { start: Start::Scratch, input: Input::Format(_), .. });
+    let (without_root, _) = run(&build, |_| 0, doomed);
+    assert!(without_root.complete, "a build without its roots ends, saying so");
+    assert!(!without_root.findings.missing.is_empty());
+}
+
+#[test]
+fn a_budget_that_nothing_fits_is_refused_before_any_training() {
+    let build = Build { times_us: vec![0.5], ..build() };
+    let (refused, results) = run(&build, |_| 0, |task| matches!(task, Task::Train { .. }));
+    assert!(refused.complete && refused.refused.unwrap().contains("answer.times_us = 0.5"));
+    assert_eq!(results.len(), 34);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_trainings_of_a_build_do_not_depend_on_the_order_of_results(order in prop::collection::vec(0..64usize, 64)) {
+        let build = build();
+        let (expected, expected_results) = run(&build, |_| 0, |_| false);
+        let mut next = order.iter().cycle();
+        let (found, results) = run(&build, |_| *next.next().unwrap(), |_| false);
+        prop_assert_eq!(expected_results, results);
+        prop_assert_eq!(expected, found);
+    }
+
+    #[test]
+    fn whatever_fails_the_build_ends_and_says_what_is_missing(doomed in any::<u64>()) {
+        let build = build();
+        let fails = |task: &Task| (doomed >> (u64::from(task.id().to_string().as_bytes()[5]) % 64)) & 1 == 1;
+        let (found, _) = run(&build, |_| 0, fails);
+        prop_assert!(found.complete);
+        let given_up = found.tasks.iter().filter(|planned| planned.standing == Standing::Quarantined).count();
+        prop_assert!(given_up == 0 || found.refused.is_some() || !found.findings.missing.is_empty());
+    }
+}
