@@ -2,7 +2,7 @@
 //! an attempt, not the worker.
 //!
 //! It reads requests from stdin and writes events to stdout (see [`protocol`]); everything else goes to stderr. The end
-//! of stdin ends it at once: a runner never outlives its agent.
+//! of stdin ends it, in the middle of a job too: a runner never outlives its agent.
 
 mod inbox;
 pub mod protocol;
@@ -30,7 +30,7 @@ pub struct Options {
     pub checkpoint_every: Duration,
 }
 
-/// Does jobs until stdin ends, which ends the process. Returns only when stdout cannot be written.
+/// Does jobs until stdin ends. The caller must then end the process: soon after, it is killed.
 pub fn run(options: Options) -> io::Result<()> {
     let inbox = inbox::open();
     let mut context = None;

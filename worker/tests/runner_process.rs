@@ -1,0 +1,276 @@
+//! The runner as a process: what it answers, and how it ends.
+
+mod agent_support;
+
+use agent_support::{PROGRAM, World, damage, measurement, wait_until};
+use imgcalc_shared::dataset::ObjectRef;
+use imgcalc_shared::digest::Digest;
+use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId, Trained};
+use imgcalc_worker::runner::protocol::{self, Event, Job, LINE_BYTES_MAX, Request};
+use std::io::{BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+struct Runner {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Runner {
+    fn start(base: &str) -> Runner {
+        let mut child = Command::new(PROGRAM)
+            .args([
+                "runner",
+                "--threads",
+                "1",
+                "--checkpoint-seconds",
+                "0",
+                "--base",
+                base,
+            ])
+            .env("RUST_LOG", "info")
+            .env("OMP_WAIT_POLICY", "PASSIVE")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Runner {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    fn ask(&mut self, request: &Request) {
+        protocol::write_line(self.stdin.as_mut().unwrap(), request).unwrap();
+    }
+
+    fn job(&mut self, task: &Task, token: u64) {
+        self.ask(&Request::Job(Job {
+            task: task.clone(),
+            token,
+            weights: None,
+        }));
+    }
+
+    fn next(&mut self) -> Event {
+        protocol::read_line(&mut self.stdout)
+            .unwrap()
+            .expect("an event")
+            .unwrap()
+    }
+
+    /// The event that ends the job.
+    fn end(&mut self) -> Event {
+        loop {
+            match self.next() {
+                Event::Progress(_) => {}
+                end => return end,
+            }
+        }
+    }
+
+    fn trained(&mut self) -> Trained {
+        match self.end() {
+            Event::Done {
+                outcome: Outcome::Train(trained),
+            } => trained,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn failed(&mut self) -> (FailureClass, String) {
+        match self.end() {
+            Event::Failed { class, message } => (class, message),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Ends it by the end of stdin; what it wrote to stderr.
+    fn close(mut self) -> String {
+        self.stdin = None;
+        let mut log = String::new();
+        self.child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut log)
+            .unwrap();
+        assert!(self.child.wait().unwrap().success(), "{log}");
+        log
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn garbage_and_lines_without_end_are_answered_and_the_next_job_is_done() {
+    let mut runner = Runner::start("memory://");
+    runner.send(b"garbage \xff\n");
+    let (class, message) = runner.failed();
+    assert_eq!(class, FailureClass::Application);
+    assert!(message.contains("a line is no message"), "{message}");
+
+    let mut long = vec![b'x'; LINE_BYTES_MAX + 1];
+    long.push(b'\n');
+    runner.send(&long);
+    let (_, message) = runner.failed();
+    assert!(message.contains("longer than"), "{message}");
+
+    runner.job(&measurement(), 1);
+    let Event::Done { outcome } = runner.end() else {
+        panic!("no outcome");
+    };
+    assert!(measurement().accepts(&outcome));
+    runner.close();
+}
+
+#[test]
+fn the_end_of_stdin_ends_it_at_once_in_the_middle_of_a_training() {
+    let world = World::new();
+    let mut runner = Runner::start(&world.url());
+    runner.job(&world.training(1_000_000), 1);
+    assert!(matches!(runner.next(), Event::Progress(_)));
+    let begin = Instant::now();
+    runner.close();
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_stop_ends_the_job_and_not_the_runner() {
+    let world = World::new();
+    let mut runner = Runner::start(&world.url());
+    runner.job(&world.training(1_000_000), 1);
+    assert!(matches!(runner.next(), Event::Progress(_)));
+    runner.ask(&Request::Stop);
+    assert_eq!(runner.failed().0, FailureClass::Preempted);
+    runner.job(&world.training(2), 2);
+    assert!(world.training(2).accepts(&Outcome::Train(runner.trained())));
+    runner.close();
+}
+
+#[test]
+fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
+    let (world, other) = (World::new(), World::new());
+    let task = world.training(30);
+    assert_eq!(task.id(), other.training(30).id());
+
+    let mut runner = Runner::start(&other.url());
+    runner.job(&task, 1);
+    let undisturbed = runner.trained();
+    let log = runner.close();
+    assert!(!log.contains("WARN"), "{log}");
+    assert_eq!(
+        other.checkpoints(&task),
+        [""; 0],
+        "checkpoints are of no use after the end"
+    );
+
+    // Killed, and then killed again having gone on from the first attempt's checkpoint.
+    for token in [1, 2] {
+        let mut runner = Runner::start(&world.url());
+        runner.job(&task, token);
+        let own = format!("attempt-{token}/");
+        wait_until("there are checkpoints", || {
+            world
+                .checkpoints(&task)
+                .iter()
+                .filter(|key| key.contains(&own))
+                .count()
+                == 2
+        });
+        runner.child.kill().unwrap();
+        runner.child.wait().unwrap();
+    }
+    // The newest was damaged meanwhile; the one before serves.
+    let epoch = |key: &String| -> u32 { key.split(['-', '.']).rev().nth(1).unwrap().parse().unwrap() };
+    let newest = world.checkpoints(&task).into_iter().max_by_key(epoch).unwrap();
+    damage(&world.folder.path().join("base"), &newest);
+
+    let mut runner = Runner::start(&world.url());
+    runner.job(&task, 3);
+    let resumed = runner.trained();
+    let log = runner.close();
+    assert_eq!(resumed.weights.digest, undisturbed.weights.digest);
+    assert_eq!(resumed.curve, undisturbed.curve);
+    assert_eq!(resumed.test_accuracy, undisturbed.test_accuracy);
+    assert_eq!(
+        resumed.weights.key,
+        format!("tasks/{}/attempt-3/weights.safetensors", task.id())
+    );
+    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains(&newest), "{log}");
+    assert_eq!(world.checkpoints(&task), [""; 0]);
+}
+
+#[test]
+fn columns_in_memory_serve_the_next_link_and_weights_are_checked_before_use() {
+    let world = World::new();
+    let mut runner = Runner::start(&world.url());
+    let first = world.training(2);
+    runner.job(&first, 1);
+    let root = runner.trained();
+    assert!(root.bytes_read > 0);
+
+    let mut link = world.training(1);
+    let Task::Train { start, input, .. } = &mut link else {
+        unreachable!()
+    };
+    *start = Start::Weights(first.id());
+    *input = imgcalc_shared::task::Input::Format("1x1-b8-k1-q50".parse().unwrap());
+    let ask = |runner: &mut Runner, weights: Option<ObjectRef>| {
+        runner.ask(&Request::Job(Job {
+            task: link.clone(),
+            token: 2,
+            weights,
+        }));
+    };
+    ask(&mut runner, Some(root.weights.clone()));
+    assert_eq!(
+        runner.trained().bytes_read,
+        0,
+        "a larger keep serves a smaller one"
+    );
+
+    ask(&mut runner, None);
+    assert_eq!(runner.failed().0, FailureClass::Application);
+    let altered = ObjectRef {
+        digest: Digest::of(b"other"),
+        ..root.weights
+    };
+    ask(&mut runner, Some(altered.clone()));
+    let (class, message) = runner.failed();
+    assert_eq!(class, FailureClass::BadData);
+    assert!(message.contains(&altered.key), "{message}");
+    runner.close();
+}
+
+#[test]
+fn what_a_task_needs_and_the_base_does_not_hold_is_named() {
+    let world = World::new();
+    let mut task = world.training(1);
+    let Task::Train { dataset, .. } = &mut task else {
+        unreachable!()
+    };
+    *dataset = Digest::of(b"no dataset");
+    let mut runner = Runner::start(&world.url());
+    runner.job(&task, 1);
+    let (class, message) = runner.failed();
+    assert_eq!(class, FailureClass::BadData);
+    assert!(
+        message.contains(&TaskId(Digest::of(b"no dataset")).to_string()),
+        "{message}"
+    );
+    runner.close();
+}
