@@ -37,10 +37,10 @@ pub struct ImportArgs {
     #[arg(long, value_name = "SIZE")]
     pub size: Option<SizeText>,
     /// Store luma only (the default for IDX)
-    #[arg(long, group = "channels")]
+    #[arg(long, alias = "gray", group = "channels")]
     pub grey: bool,
     /// Store three channels (the default for files)
-    #[arg(long, group = "channels")]
+    #[arg(long, alias = "color", group = "channels")]
     pub colour: bool,
     /// Percent of images to train on, to validate on and to test on. The test images of an IDX source (t10k) are a
     /// split of their own beside it

@@ -6,6 +6,8 @@ use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 use object_store::prefix::PrefixStore;
+use std::fs::File;
+use std::path::Path;
 use tokio::runtime::Runtime;
 use url::Url;
 
@@ -67,8 +69,18 @@ fn folder(url: &Url) -> Result<LocalFileSystem, String> {
     let path = url
         .to_file_path()
         .map_err(|()| "it is no folder of this machine".to_string())?;
-    std::fs::create_dir_all(&path).map_err(|error| error.to_string())?;
+    create(&path).map_err(|error| error.to_string())?;
     LocalFileSystem::new_with_prefix(&path).map_err(|error| error.to_string())
+}
+
+/// Makes a folder that is there after a power cut too: without this, synced objects could lie in a folder that is not.
+fn create(folder: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    std::fs::create_dir_all(folder)?;
+    for parent in missing.iter().filter_map(|folder| folder.parent()) {
+        File::open(parent)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn s3(text: &str, url: &Url) -> Result<Box<dyn ObjectStore>, String> {

@@ -7,7 +7,14 @@ use serde_json::{Map, Value, json};
 /// Facts about one object, and a table where it has parts.
 pub(super) struct Report {
     facts: Vec<(&'static str, Value)>,
-    table: Option<(&'static str, &'static [&'static str], Vec<Vec<Value>>)>,
+    table: Option<Table>,
+}
+
+struct Table {
+    /// What its rows are.
+    parts: &'static str,
+    head: &'static [&'static str],
+    rows: Vec<Vec<Value>>,
 }
 
 impl Report {
@@ -34,7 +41,7 @@ impl Report {
         head: &'static [&'static str],
         rows: Vec<Vec<Value>>,
     ) {
-        self.table = Some((parts, head, rows));
+        self.table = Some(Table { parts, head, rows });
     }
 
     pub(super) fn text(&self) -> String {
@@ -44,7 +51,7 @@ impl Report {
             .map(|(name, value)| (*name, plain(value)))
             .collect();
         let mut text = output::facts(&facts);
-        if let Some((_, head, rows)) = &self.table {
+        if let Some(Table { head, rows, .. }) = &self.table {
             let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(plain).collect()).collect();
             text += "\n";
             text += &output::table(head, &rows);
@@ -59,7 +66,7 @@ impl Report {
             .iter()
             .map(|(name, value)| (identifier(name), value.clone()))
             .collect();
-        if let Some((parts, head, rows)) = &self.table {
+        if let Some(Table { parts, head, rows }) = &self.table {
             let named = |row: &Vec<Value>| -> Value {
                 head.iter()
                     .zip(row)
