@@ -5,6 +5,7 @@
 //! - [`placement`]: which ready task goes to which worker. Plain values.
 //! - [`leader`]: the one task that owns the ledger and the leases.
 //! - [`view`]: what people are shown.
+//! - [`report`]: a build's answer as one HTML file with plots. Pure; never fetches, never writes.
 //! - [`server`]: gRPC in front of the leader. Decides nothing.
 //! - [`cli`]: the verbs of `imgcalc`.
 
@@ -14,6 +15,8 @@ pub mod ledger;
 
 pub mod placement;
 pub mod view;
+
+pub mod report;
 
 pub mod leader;
 pub mod server;
