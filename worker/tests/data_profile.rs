@@ -140,6 +140,18 @@ fn the_published_space_of_small_images_is_profiled_in_about_a_minute() {
             println!("  {}: {:?}", row.format, row.access);
         }
     }
+    for jpeg in [Jpeg::Source, Jpeg::Quality(75), Jpeg::Quality(96)] {
+        let task = Task::ProfileJpeg {
+            dataset: manifest.digest,
+            jpeg,
+            batch: 64,
+            hardware: "any".into(),
+        };
+        println!(
+            "{:?}",
+            jpeg::run(&base, &task, 1, &mut Watch { stop: false }).unwrap()
+        );
+    }
     println!("{} formats in {:?}", formats.len(), start.elapsed());
     assert!(start.elapsed().as_secs() < 120);
 }

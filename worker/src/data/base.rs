@@ -235,6 +235,15 @@ impl Base {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Waiting for its threads, as a runtime does by itself, is not allowed in async code.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// Keys come from manifests too: one that would leave the base is refused.
 fn path(key: &str) -> Result<Path, Failure> {
     Path::parse(key).map_err(|error| Failure::bad_data(format!("{key:?} is no key of a base: {error}")))

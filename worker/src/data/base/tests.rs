@@ -96,3 +96,12 @@ fn a_full_disk_is_reported_as_such() {
         "{failure}"
     );
 }
+
+#[test]
+fn an_s3_base_opens_without_a_connection_and_shows_no_query() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let base = Base::open("s3://bucket/some/prefix/").unwrap();
+        assert_eq!(base.url(), "s3://bucket/some/prefix");
+    });
+}

@@ -2,14 +2,18 @@
 
 use crate::failure::Failure;
 use imgcalc_shared::profile::{Access, Timing};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Unmeasured repeats: caches fill and memory is mapped.
 const WARMUP: usize = 3;
-/// Measured repeats of a batch. With 21 the p95 is not the slowest one.
-const REPEATS: usize = 21;
-/// Measured repeats of single images: they are short and vary more.
-const REPEATS_SINGLE: usize = 48;
+/// Measured repeats of batches and of single images, which are short and vary more. The slowest one is then not yet
+/// the p95.
+const REPEATS: usize = 31;
+const REPEATS_SINGLE: usize = 63;
+/// Repeats measured even if they take longer than the budget.
+const REPEATS_MIN: usize = 15;
+/// What the repeats of a round may take: a space has thousands of formats.
+const BUDGET: Duration = Duration::from_millis(300);
 /// A measurement whose p95 is above this many medians was disturbed.
 const UNSTEADY: f64 = 3.0;
 /// Rounds until a steady one is found.
@@ -25,7 +29,7 @@ pub(in crate::stages) struct Spent {
 }
 
 /// Measures access to `images` images of `bytes` stored bytes each. `once` reads and decodes and returns the integers;
-/// `transfer` times how they get to the device, so many times after so many that do not count.
+/// `transfer` times how they get to the device, after some warm-up as often as asked.
 ///
 /// A disturbed round is measured again; the steadiest one counts.
 pub(in crate::stages) fn access(
@@ -39,14 +43,18 @@ pub(in crate::stages) fn access(
     for _ in 0..ROUNDS_MAX {
         let mut spent = Vec::with_capacity(repeats);
         let mut planes = Vec::new();
+        let start = Instant::now();
         for repeat in 0..WARMUP + repeats {
+            if spent.len() >= REPEATS_MIN && start.elapsed() > BUDGET {
+                break;
+            }
             let (times, integers) = once(repeat)?;
             if repeat >= WARMUP {
                 spent.push(times);
             }
             planes = integers;
         }
-        let transfers = transfer(&planes, WARMUP, repeats)?;
+        let transfers = transfer(&planes, WARMUP, spent.len())?;
         let (unsteadiness, access) = summary(images, bytes, &spent, &transfers);
         if best.as_ref().is_none_or(|(least, _)| unsteadiness < *least) {
             best = Some((unsteadiness, access));
