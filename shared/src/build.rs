@@ -69,7 +69,11 @@ pub struct Build {
 impl Build {
     /// The name of this build: equal builds have equal names, wherever their data lies.
     pub fn id(&self) -> BuildId {
-        let identity = Build { base: String::new(), dataset_name: String::new(), ..self.clone() };
+        let identity = Build {
+            base: String::new(),
+            dataset_name: String::new(),
+            ..self.clone()
+        };
         let digest = Digest::of_value(&("imgcalc-build", 1, &identity)).to_string();
         BuildId(format!("{}-{}", self.name, &digest[..8]))
     }
@@ -77,12 +81,20 @@ impl Build {
     /// Shape of the net's input for a format.
     pub fn shape(&self, format: Format) -> InputShape {
         let plane = format.plane(self.size);
-        InputShape { channels: self.channels, height: plane.height as u16, width: plane.width as u16 }
+        InputShape {
+            channels: self.channels,
+            height: plane.height as u16,
+            width: plane.width as u16,
+        }
     }
 
     /// Shape of the net's input for pixels.
     pub fn pixel_shape(&self) -> InputShape {
-        InputShape { channels: self.channels, height: self.size.height as u16, width: self.size.width as u16 }
+        InputShape {
+            channels: self.channels,
+            height: self.size.height as u16,
+            width: self.size.width as u16,
+        }
     }
 
     /// Cost of one epoch of a training on inputs of this shape relative to one on pixels: convolutions cost in
@@ -93,7 +105,9 @@ impl Build {
 
     /// The training a task describes as epochs × [`Build::epoch_cost`]; 0 for other kinds.
     pub fn training_cost(&self, task: &Task) -> f64 {
-        let Task::Train { input, hyper, .. } = task else { return 0.0 };
+        let Task::Train { input, hyper, .. } = task else {
+            return 0.0;
+        };
         let shape = match input {
             crate::task::Input::Format(format) => self.shape(*format),
             crate::task::Input::Pixels => self.pixel_shape(),

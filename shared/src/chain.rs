@@ -18,7 +18,11 @@ pub struct Link {
 /// within one round that is simply its predecessor. A format denser than all trained ones starts from the densest
 /// of them. Only the very first format of a build is trained from scratch.
 pub fn extend(trained: &[Format], added: &[Format]) -> Vec<Link> {
-    let mut added: Vec<Format> = added.iter().copied().filter(|format| !trained.contains(format)).collect();
+    let mut added: Vec<Format> = added
+        .iter()
+        .copied()
+        .filter(|format| !trained.contains(format))
+        .collect();
     added.sort_by(|a, b| a.density_order(*b));
     added.dedup();
     let mut there: Vec<Format> = trained.to_vec();
@@ -26,7 +30,10 @@ pub fn extend(trained: &[Format], added: &[Format]) -> Vec<Link> {
     let mut links = Vec::with_capacity(added.len());
     for format in added {
         let place = there.partition_point(|other| other.density_order(format).is_lt());
-        let parent = place.checked_sub(1).or(if there.is_empty() { None } else { Some(0) }).map(|index| there[index]);
+        let parent = place
+            .checked_sub(1)
+            .or(if there.is_empty() { None } else { Some(0) })
+            .map(|index| there[index]);
         links.push(Link { format, parent });
         there.insert(place, format);
     }
@@ -43,21 +50,44 @@ mod tests {
 
     fn parents(links: &[Link]) -> Vec<(String, String)> {
         let text = |format: Option<Format>| format.map_or("scratch".to_string(), |format| format.to_string());
-        links.iter().map(|link| (link.format.to_string(), text(link.parent))).collect()
+        links
+            .iter()
+            .map(|link| (link.format.to_string(), text(link.parent)))
+            .collect()
     }
 
     #[test]
     fn a_first_round_is_a_sequence_from_the_densest() {
-        let links = extend(&[], &formats(&["1x1-b8-k1-q20", "1x1-b8-k8-q20", "1x1-b8-k4-q20"]));
-        let expected = [("1x1-b8-k8-q20", "scratch"), ("1x1-b8-k4-q20", "1x1-b8-k8-q20"), ("1x1-b8-k1-q20", "1x1-b8-k4-q20")];
-        assert_eq!(parents(&links), expected.map(|(a, b)| (a.to_string(), b.to_string())));
+        let links = extend(
+            &[],
+            &formats(&["1x1-b8-k1-q20", "1x1-b8-k8-q20", "1x1-b8-k4-q20"]),
+        );
+        let expected = [
+            ("1x1-b8-k8-q20", "scratch"),
+            ("1x1-b8-k4-q20", "1x1-b8-k8-q20"),
+            ("1x1-b8-k1-q20", "1x1-b8-k4-q20"),
+        ];
+        assert_eq!(
+            parents(&links),
+            expected.map(|(a, b)| (a.to_string(), b.to_string()))
+        );
     }
 
     #[test]
     fn later_rounds_start_from_the_nearest_denser_ancestor() {
         let trained = formats(&["1x1-b8-k7-q20", "1x1-b8-k1-q20"]);
-        let links = extend(&trained, &formats(&["1x1-b8-k3-q20", "1x1-b8-k8-q20", "1x1-b8-k4-q20", "1x1-b8-k7-q20"]));
-        let expected = [("1x1-b8-k8-q20", "1x1-b8-k7-q20"), ("1x1-b8-k4-q20", "1x1-b8-k7-q20"), ("1x1-b8-k3-q20", "1x1-b8-k4-q20")];
-        assert_eq!(parents(&links), expected.map(|(a, b)| (a.to_string(), b.to_string())));
+        let links = extend(
+            &trained,
+            &formats(&["1x1-b8-k3-q20", "1x1-b8-k8-q20", "1x1-b8-k4-q20", "1x1-b8-k7-q20"]),
+        );
+        let expected = [
+            ("1x1-b8-k8-q20", "1x1-b8-k7-q20"),
+            ("1x1-b8-k4-q20", "1x1-b8-k7-q20"),
+            ("1x1-b8-k3-q20", "1x1-b8-k4-q20"),
+        ];
+        assert_eq!(
+            parents(&links),
+            expected.map(|(a, b)| (a.to_string(), b.to_string()))
+        );
     }
 }

@@ -159,18 +159,27 @@ impl Query {
     pub fn admits(&self, candidate: &Candidate) -> bool {
         self.time_us.is_none_or(|budget| candidate.time_us <= budget)
             && self.bytes.is_none_or(|budget| candidate.bytes <= budget)
-            && self.min_accuracy.is_none_or(|least| candidate.accuracy.is_some_and(|accuracy| accuracy >= least))
+            && self
+                .min_accuracy
+                .is_none_or(|least| candidate.accuracy.is_some_and(|accuracy| accuracy >= least))
     }
 }
 
 impl Answer {
     /// The formats that keep the budgets, best first: more accurate, then faster, then smaller.
     pub fn within(&self, query: Query) -> Vec<&Candidate> {
-        let mut admitted: Vec<&Candidate> = self.candidates.iter().filter(|candidate| query.admits(candidate)).collect();
+        let mut admitted: Vec<&Candidate> = self
+            .candidates
+            .iter()
+            .filter(|candidate| query.admits(candidate))
+            .collect();
         let accuracy = |candidate: &Candidate| candidate.accuracy.unwrap_or(-1.0);
         admitted.sort_by(|a, b| {
             let better = accuracy(b).total_cmp(&accuracy(a));
-            better.then(a.time_us.total_cmp(&b.time_us)).then(a.bytes.total_cmp(&b.bytes)).then(a.format.cmp(&b.format))
+            better
+                .then(a.time_us.total_cmp(&b.time_us))
+                .then(a.bytes.total_cmp(&b.bytes))
+                .then(a.format.cmp(&b.format))
         });
         admitted
     }
@@ -178,9 +187,16 @@ impl Answer {
     /// The Pareto front over accuracy, time and bytes, fastest first: the formats that no other format beats or
     /// equals in all three and beats in one.
     pub fn front(&self) -> Vec<&Candidate> {
-        let known: Vec<&Candidate> = self.candidates.iter().filter(|candidate| candidate.accuracy.is_some()).collect();
-        let mut front: Vec<&Candidate> =
-            known.iter().copied().filter(|candidate| !known.iter().any(|other| dominates(other, candidate))).collect();
+        let known: Vec<&Candidate> = self
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.accuracy.is_some())
+            .collect();
+        let mut front: Vec<&Candidate> = known
+            .iter()
+            .copied()
+            .filter(|candidate| !known.iter().any(|other| dominates(other, candidate)))
+            .collect();
         front.sort_by(|a, b| a.time_us.total_cmp(&b.time_us).then(a.format.cmp(&b.format)));
         front
     }
@@ -194,21 +210,46 @@ impl Answer {
             }
             let mut values: Vec<f64> = self.candidates.iter().map(of).collect();
             values.sort_by(f64::total_cmp);
-            let last = |share: usize| values.len().div_ceil(share).checked_sub(1).map(|index| values[index]);
+            let last = |share: usize| {
+                values
+                    .len()
+                    .div_ceil(share)
+                    .checked_sub(1)
+                    .map(|index| values[index])
+            };
             [16, 8, 4, 2, 1].into_iter().filter_map(last).collect()
         };
         let times = rungs(times_us, |candidate| candidate.time_us).into_iter();
-        let times = times.map(|time| Query { time_us: Some(time), ..Query::default() });
+        let times = times.map(|time| Query {
+            time_us: Some(time),
+            ..Query::default()
+        });
         let spaces = rungs(spaces, |candidate| candidate.bytes).into_iter();
-        let spaces = spaces.map(|bytes| Query { bytes: Some(bytes), ..Query::default() });
-        let best = |query: Query| self.within(query).into_iter().find(|candidate| candidate.accuracy.is_some());
-        times.chain(spaces).map(|query| Rung { query, recommended: best(query) }).collect()
+        let spaces = spaces.map(|bytes| Query {
+            bytes: Some(bytes),
+            ..Query::default()
+        });
+        let best = |query: Query| {
+            self.within(query)
+                .into_iter()
+                .find(|candidate| candidate.accuracy.is_some())
+        };
+        times
+            .chain(spaces)
+            .map(|query| Rung {
+                query,
+                recommended: best(query),
+            })
+            .collect()
     }
 
     /// The fastest time and the smallest size any format has: what to name when a budget fits nothing.
     pub fn least(&self) -> Option<(f64, f64)> {
         let least = |of: fn(&Candidate) -> f64| self.candidates.iter().map(of).min_by(f64::total_cmp);
-        Some((least(|candidate| candidate.time_us)?, least(|candidate| candidate.bytes)?))
+        Some((
+            least(|candidate| candidate.time_us)?,
+            least(|candidate| candidate.bytes)?,
+        ))
     }
 }
 
@@ -223,7 +264,12 @@ mod tests {
     use super::*;
 
     fn candidate(format: &str, time_us: f64, bytes: f64, accuracy: f64) -> Candidate {
-        let parts = InferenceTime { read_us: 0.0, decode_us: 0.0, transfer_us: 0.0, execute_us: time_us };
+        let parts = InferenceTime {
+            read_us: 0.0,
+            decode_us: 0.0,
+            transfer_us: 0.0,
+            execute_us: time_us,
+        };
         Candidate {
             format: format.parse().unwrap(),
             bucket: 0,
@@ -265,18 +311,47 @@ mod tests {
     #[test]
     fn the_front_holds_what_nothing_beats() {
         let answer = answer();
-        let front: Vec<String> = answer.front().iter().map(|candidate| candidate.format.to_string()).collect();
+        let front: Vec<String> = answer
+            .front()
+            .iter()
+            .map(|candidate| candidate.format.to_string())
+            .collect();
         assert_eq!(front, ["1x1-b8-k1-q20", "1x1-b8-k2-q20", "1x1-b8-k4-q20"]);
     }
 
     #[test]
     fn budgets_admit_and_order_by_accuracy_then_time() {
         let answer = answer();
-        let formats = |query: Query| -> Vec<u16> { answer.within(query).iter().map(|candidate| candidate.format.keep()).collect() };
+        let formats = |query: Query| -> Vec<u16> {
+            answer
+                .within(query)
+                .iter()
+                .map(|candidate| candidate.format.keep())
+                .collect()
+        };
         assert_eq!(formats(Query::default()), [4, 8, 1, 2]);
-        assert_eq!(formats(Query { time_us: Some(20.0), ..Query::default() }), [1, 2]);
-        assert_eq!(formats(Query { bytes: Some(500.0), min_accuracy: Some(0.7), ..Query::default() }), [4]);
-        assert!(formats(Query { time_us: Some(1.0), ..Query::default() }).is_empty());
+        assert_eq!(
+            formats(Query {
+                time_us: Some(20.0),
+                ..Query::default()
+            }),
+            [1, 2]
+        );
+        assert_eq!(
+            formats(Query {
+                bytes: Some(500.0),
+                min_accuracy: Some(0.7),
+                ..Query::default()
+            }),
+            [4]
+        );
+        assert!(
+            formats(Query {
+                time_us: Some(1.0),
+                ..Query::default()
+            })
+            .is_empty()
+        );
     }
 
     #[test]

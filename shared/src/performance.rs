@@ -55,7 +55,11 @@ impl PerformanceModel {
         let (mean, variance) = self.process.predict(&format.features());
         let half = SIGMAS * variance.sqrt();
         let share = |value: f64| value.clamp(0.0, 1.0);
-        Prediction { accuracy: share(mean), low: share(mean - half), high: share(mean + half) }
+        Prediction {
+            accuracy: share(mean),
+            low: share(mean - half),
+            high: share(mean + half),
+        }
     }
 }
 
@@ -66,17 +70,25 @@ pub fn measured(accuracy: f64, images: u32) -> Prediction {
     let z2 = SIGMAS * SIGMAS;
     let centre = (accuracy + z2 / (2.0 * n)) / (1.0 + z2 / n);
     let half = SIGMAS / (1.0 + z2 / n) * (accuracy * (1.0 - accuracy) / n + z2 / (4.0 * n * n)).sqrt();
-    Prediction { accuracy, low: (centre - half).clamp(0.0, accuracy), high: (centre + half).clamp(accuracy, 1.0) }
+    Prediction {
+        accuracy,
+        low: (centre - half).clamp(0.0, accuracy),
+        high: (centre + half).clamp(accuracy, 1.0),
+    }
 }
 
 /// The best trained accuracy of each bucket: measured where formats of it were trained, elsewhere on the straight
 /// line between the nearest sampled buckets, beyond the ends the end's. None where nothing was trained at all.
 pub fn bucket_maxima(buckets: &Buckets, trained: &[(Format, f64)]) -> Vec<Option<f64>> {
     let best = |index: usize| {
-        let inside = trained.iter().filter(|(format, _)| buckets.formats(index).contains(format));
+        let inside = trained
+            .iter()
+            .filter(|(format, _)| buckets.formats(index).contains(format));
         inside.map(|(_, accuracy)| *accuracy).max_by(f64::total_cmp)
     };
-    let sampled: Vec<(usize, f64)> = (0..buckets.len()).filter_map(|index| Some((index, best(index)?))).collect();
+    let sampled: Vec<(usize, f64)> = (0..buckets.len())
+        .filter_map(|index| Some((index, best(index)?)))
+        .collect();
     let interpolate = |index: usize| {
         let after = sampled.iter().find(|(at, _)| *at >= index);
         let before = sampled.iter().rev().find(|(at, _)| *at <= index);
@@ -98,35 +110,55 @@ mod tests {
     use crate::space::Space;
 
     fn formats() -> Vec<Format> {
-        Space::preset("sigmod24").unwrap().split(Size { height: 32, width: 32 }).0
+        Space::preset("sigmod24")
+            .unwrap()
+            .split(Size {
+                height: 32,
+                width: 32,
+            })
+            .0
     }
 
     /// A smooth accuracy that peaks at a middling bandwidth.
     fn truth(format: Format) -> f64 {
         let [rows, columns, _, quant, _] = format.features();
-        0.86 - 0.02 * (rows + 1.5).powi(2).min(9.0) - 0.01 * (columns + 1.0).powi(2).min(9.0) - 0.01 * (quant - 4.0)
+        0.86 - 0.02 * (rows + 1.5).powi(2).min(9.0)
+            - 0.01 * (columns + 1.0).powi(2).min(9.0)
+            - 0.01 * (quant - 4.0)
     }
 
     #[test]
     fn a_smooth_accuracy_is_learned_from_28_formats() {
         let all = formats();
-        let observed: Vec<(Format, f64)> = spread(&all, 28).into_iter().map(|format| (format, truth(format))).collect();
+        let observed: Vec<(Format, f64)> = spread(&all, 28)
+            .into_iter()
+            .map(|format| (format, truth(format)))
+            .collect();
         let model = PerformanceModel::fit(&observed, 1000).unwrap();
         let error = |format: Format| (model.predict(format).accuracy - truth(format)).abs();
         let mean_error = all.iter().map(|&format| error(format)).sum::<f64>() / all.len() as f64;
         assert!(mean_error < 0.01, "{mean_error}");
-        let inside = |format: &&Format| (model.predict(**format).low..=model.predict(**format).high).contains(&truth(**format));
+        let inside = |format: &&Format| {
+            (model.predict(**format).low..=model.predict(**format).high).contains(&truth(**format))
+        };
         let covered = all.iter().filter(inside).count();
         assert!(covered * 10 >= all.len() * 9, "{covered} of {}", all.len());
     }
 
     #[test]
     fn the_model_does_not_depend_on_the_order_of_observations() {
-        let mut observed: Vec<(Format, f64)> = spread(&formats(), 12).into_iter().map(|format| (format, truth(format))).collect();
+        let mut observed: Vec<(Format, f64)> = spread(&formats(), 12)
+            .into_iter()
+            .map(|format| (format, truth(format)))
+            .collect();
         let first = PerformanceModel::fit(&observed, 500).unwrap();
         observed.reverse();
         let second = PerformanceModel::fit(&observed, 500).unwrap();
-        assert!(formats().into_iter().all(|format| first.predict(format) == second.predict(format)));
+        assert!(
+            formats()
+                .into_iter()
+                .all(|format| first.predict(format) == second.predict(format))
+        );
     }
 
     #[test]
@@ -142,10 +174,18 @@ mod tests {
 
     #[test]
     fn bucket_maxima_interpolate_linearly_and_extend_the_ends() {
-        let times: Vec<(Format, f64)> = formats().into_iter().enumerate().map(|(index, format)| (format, index as f64)).collect();
+        let times: Vec<(Format, f64)> = formats()
+            .into_iter()
+            .enumerate()
+            .map(|(index, format)| (format, index as f64))
+            .collect();
         let buckets = Buckets::cut(&times, 16);
         assert_eq!(bucket_maxima(&buckets, &[]), vec![None; 16]);
-        let trained = [(buckets.formats(2)[0], 0.2), (buckets.formats(2)[5], 0.4), (buckets.formats(6)[0], 0.8)];
+        let trained = [
+            (buckets.formats(2)[0], 0.2),
+            (buckets.formats(2)[5], 0.4),
+            (buckets.formats(6)[0], 0.8),
+        ];
         let maxima: Vec<f64> = bucket_maxima(&buckets, &trained).into_iter().flatten().collect();
         assert_eq!((maxima[0], maxima[2], maxima[15]), (0.4, 0.4, 0.8));
         assert!((maxima[3] - 0.5).abs() < 1e-12);

@@ -155,12 +155,21 @@ pub enum SpecError {
 }
 
 fn default_net() -> Net {
-    Net::SmallResnet { width: 16, blocks: vec![1, 1, 1] }
+    Net::SmallResnet {
+        width: 16,
+        blocks: vec![1, 1, 1],
+    }
 }
 
 impl Default for SpaceSpec {
     fn default() -> Self {
-        SpaceSpec { preset: "sigmod24".into(), samplings: None, blocks: None, keeps: None, quants: None }
+        SpaceSpec {
+            preset: "sigmod24".into(),
+            samplings: None,
+            blocks: None,
+            keeps: None,
+            quants: None,
+        }
     }
 }
 
@@ -184,13 +193,23 @@ impl Default for TrainingSpec {
 
 impl Default for BucketSpec {
     fn default() -> Self {
-        BucketSpec { count: 16, sampled: 7, formats_per_bucket: 4, choice: Choice::Bend, seed: 0 }
+        BucketSpec {
+            count: 16,
+            sampled: 7,
+            formats_per_bucket: 4,
+            choice: Choice::Bend,
+            seed: 0,
+        }
     }
 }
 
 impl Default for ProfileSpec {
     fn default() -> Self {
-        ProfileSpec { batch: 64, hardware: None, jpeg_qualities: vec![75, 96] }
+        ProfileSpec {
+            batch: 64,
+            hardware: None,
+            jpeg_qualities: vec![75, 96],
+        }
     }
 }
 
@@ -203,7 +222,8 @@ impl Default for WorkersSpec {
 impl Spec {
     /// Reads and checks a spec.
     pub fn parse(text: &str) -> Result<Spec, SpecError> {
-        let spec: Spec = toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string().trim().to_string()))?;
+        let spec: Spec =
+            toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string().trim().to_string()))?;
         check::check(&spec)?;
         Ok(spec)
     }

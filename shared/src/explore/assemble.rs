@@ -54,12 +54,18 @@ impl Findings {
     /// The answer these findings give. `feasible` are the formats of the build's space, densest first.
     pub fn answer(&self, build: &Build, feasible: &[Format]) -> Answer {
         let images = build.images.validation;
-        let accuracies: Vec<(Format, f64)> =
-            self.chain.iter().map(|link| (link.link.format, link.trained.accuracy)).collect();
+        let accuracies: Vec<(Format, f64)> = self
+            .chain
+            .iter()
+            .map(|link| (link.link.format, link.trained.accuracy))
+            .collect();
         let by_format: BTreeMap<Format, f64> = accuracies.iter().copied().collect();
         let model = PerformanceModel::fit(&accuracies, images);
-        let bucket_of: BTreeMap<Format, usize> =
-            self.buckets.iter().flat_map(|buckets| buckets.iter().map(|(index, format)| (format, index))).collect();
+        let bucket_of: BTreeMap<Format, usize> = self
+            .buckets
+            .iter()
+            .flat_map(|buckets| buckets.iter().map(|(index, format)| (format, index)))
+            .collect();
 
         let candidate = |&format: &Format| {
             let (access, execute) = (self.access.get(&format)?, self.execute.get(&build.shape(format))?);
@@ -93,13 +99,19 @@ impl Findings {
             candidates: feasible.iter().filter_map(candidate).collect(),
             baselines: self.baselines(build),
             buckets: self.bucket_facts(build, &accuracies),
-            chain: self.chain.iter().map(|link| chain_link(link, &bucket_of)).collect(),
+            chain: self
+                .chain
+                .iter()
+                .map(|link| chain_link(link, &bucket_of))
+                .collect(),
             missing: self.missing.clone(),
         }
     }
 
     fn baselines(&self, build: &Build) -> Vec<Baseline> {
-        let Some(execute) = self.execute.get(&build.pixel_shape()) else { return Vec::new() };
+        let Some(execute) = self.execute.get(&build.pixel_shape()) else {
+            return Vec::new();
+        };
         let baseline = |(jpeg, access): &(Jpeg, AccessProfile)| {
             let parts = InferenceTime::median(&access.batch, &execute.batch);
             Baseline {
@@ -116,17 +128,27 @@ impl Findings {
     }
 
     fn bucket_facts(&self, build: &Build, accuracies: &[(Format, f64)]) -> Vec<BucketFacts> {
-        let Some(buckets) = &self.buckets else { return Vec::new() };
+        let Some(buckets) = &self.buckets else {
+            return Vec::new();
+        };
         let interpolated = bucket_maxima(buckets, accuracies);
         let facts = |index: usize| {
             let formats = buckets.formats(index);
-            let time = |format: Option<&Format>| format.and_then(|&format| self.time_us(build, format)).unwrap_or(0.0);
+            let time = |format: Option<&Format>| {
+                format
+                    .and_then(|&format| self.time_us(build, format))
+                    .unwrap_or(0.0)
+            };
             let inside = accuracies.iter().filter(|(format, _)| formats.contains(format));
             BucketFacts {
                 formats: formats.len(),
                 time_us_low: time(formats.first()),
                 time_us_high: time(formats.last()),
-                round: self.sampled.iter().find(|(bucket, _)| *bucket == index).map(|(_, round)| *round),
+                round: self
+                    .sampled
+                    .iter()
+                    .find(|(bucket, _)| *bucket == index)
+                    .map(|(_, round)| *round),
                 best_measured: inside.map(|(_, accuracy)| *accuracy).max_by(f64::total_cmp),
                 best_interpolated: interpolated[index],
             }

@@ -30,7 +30,11 @@ impl Format {
 /// the earlier format; the order of picking is kept.
 pub fn spread(formats: &[Format], count: usize) -> Vec<Format> {
     let distance = |a: Format, b: Format| -> f64 {
-        a.features().iter().zip(b.features()).map(|(x, y)| (x - y) * (x - y)).sum()
+        a.features()
+            .iter()
+            .zip(b.features())
+            .map(|(x, y)| (x - y) * (x - y))
+            .sum()
     };
     let mut picked: Vec<Format> = formats.iter().take(count.min(1)).copied().collect();
     let mut nearest: Vec<f64> = formats.iter().map(|_| f64::INFINITY).collect();
@@ -57,7 +61,10 @@ mod tests {
 
     #[test]
     fn a_spread_has_no_repeats_and_reaches_the_corners() {
-        let (formats, _) = Space::preset("sigmod24").unwrap().split(Size { height: 32, width: 32 });
+        let (formats, _) = Space::preset("sigmod24").unwrap().split(Size {
+            height: 32,
+            width: 32,
+        });
         let picked = spread(&formats, 24);
         let distinct: std::collections::HashSet<_> = picked.iter().collect();
         assert_eq!((picked.len(), distinct.len()), (24, 24));

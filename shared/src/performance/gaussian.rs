@@ -59,7 +59,15 @@ impl GaussianProcess {
 
         let factor = Cholesky::new(covariance(&points, parameters, scale, counting))?;
         let weights = factor.solve(&DVector::from_vec(centred));
-        Some(GaussianProcess { points, parameters, mean, scale, counting, factor, weights })
+        Some(GaussianProcess {
+            points,
+            parameters,
+            mean,
+            scale,
+            counting,
+            factor,
+            weights,
+        })
     }
 
     /// Mean and variance of a new observation at this point.
@@ -91,20 +99,40 @@ fn covariance(points: &[Point], parameters: Parameters, scale: f64, counting: f6
 }
 
 /// Log marginal likelihood plus log prior, up to a constant.
-fn evidence(points: &[Point], values: &DVector<f64>, parameters: Parameters, scale: f64, counting: f64) -> f64 {
+fn evidence(
+    points: &[Point],
+    values: &DVector<f64>,
+    parameters: Parameters,
+    scale: f64,
+    counting: f64,
+) -> f64 {
     let Some(factor) = Cholesky::new(covariance(points, parameters, scale, counting)) else {
         return f64::NEG_INFINITY;
     };
     let fit = values.dot(&factor.solve(values));
-    let log_determinant: f64 = 2.0 * factor.l_dirty().diagonal().iter().map(|value| value.ln()).sum::<f64>();
+    let log_determinant: f64 = 2.0
+        * factor
+            .l_dirty()
+            .diagonal()
+            .iter()
+            .map(|value| value.ln())
+            .sum::<f64>();
     let (centre, width) = LENGTH_PRIOR;
-    let prior: f64 = parameters.lengths.iter().map(|&index| ((LENGTHS[index] / centre).ln() / width).powi(2)).sum();
+    let prior: f64 = parameters
+        .lengths
+        .iter()
+        .map(|&index| ((LENGTHS[index] / centre).ln() / width).powi(2))
+        .sum();
     -0.5 * (fit + log_determinant + prior)
 }
 
 fn most_likely(points: &[Point], values: &[f64], scale: f64, counting: f64) -> Parameters {
     let values = DVector::from_column_slice(values);
-    let mut best = Parameters { lengths: [3; FEATURES], signal: 1, noise: 0 };
+    let mut best = Parameters {
+        lengths: [3; FEATURES],
+        signal: 1,
+        noise: 0,
+    };
     let mut best_evidence = evidence(points, &values, best, scale, counting);
     for _ in 0..SWEEPS_MAX {
         let before = best;

@@ -15,15 +15,28 @@ pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
     let names = "use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit";
     ensure(is_name(&spec.name), "name", &spec.name, names)?;
     ensure(is_name(&spec.dataset), "dataset", &spec.dataset, names)?;
-    ensure(!spec.base.is_empty(), "base", "\"\"", "use a URL like file:///data or s3://place/prefix, or a path")?;
+    ensure(
+        !spec.base.is_empty(),
+        "base",
+        "\"\"",
+        "use a URL like file:///data or s3://place/prefix, or a path",
+    )?;
     space(spec)?;
     net(&spec.net)?;
     training(spec)?;
     buckets(spec)?;
     profile(spec)?;
-    for (field, budgets) in [("answer.times_us", &spec.answer.times_us), ("answer.spaces", &spec.answer.spaces)] {
+    for (field, budgets) in [
+        ("answer.times_us", &spec.answer.times_us),
+        ("answer.spaces", &spec.answer.spaces),
+    ] {
         for budget in budgets {
-            ensure(budget.is_finite() && *budget > 0.0, field, budget, "every budget must be above 0")?;
+            ensure(
+                budget.is_finite() && *budget > 0.0,
+                field,
+                budget,
+                "every budget must be above 0",
+            )?;
         }
     }
     within("workers.count", spec.workers.count, 1..=WORKERS_MAX)?;
@@ -34,7 +47,11 @@ pub(super) fn ensure(holds: bool, field: &str, value: impl Display, allowed: &st
     if holds {
         return Ok(());
     }
-    Err(SpecError::Field { field: field.into(), value: value.to_string(), allowed: allowed.into() })
+    Err(SpecError::Field {
+        field: field.into(),
+        value: value.to_string(),
+        allowed: allowed.into(),
+    })
 }
 
 fn within<T>(field: &str, value: T, range: std::ops::RangeInclusive<T>) -> Result<(), SpecError>
@@ -51,20 +68,35 @@ fn positive(field: &str, value: f64, below: f64) -> Result<(), SpecError> {
 }
 
 fn not_empty<T>(field: &str, list: &Option<Vec<T>>) -> Result<(), SpecError> {
-    ensure(list.as_ref().is_none_or(|list| !list.is_empty()), field, "[]", "name at least one")
+    ensure(
+        list.as_ref().is_none_or(|list| !list.is_empty()),
+        field,
+        "[]",
+        "name at least one",
+    )
 }
 
 fn space(spec: &Spec) -> Result<(), SpecError> {
     let space = &spec.space;
     let presets: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
     let known = Space::preset(&space.preset).is_some();
-    ensure(known, "space.preset", format!("{:?}", space.preset), &format!("is one of {}", presets.join(", ")))?;
+    ensure(
+        known,
+        "space.preset",
+        format!("{:?}", space.preset),
+        &format!("is one of {}", presets.join(", ")),
+    )?;
     not_empty("space.samplings", &space.samplings)?;
     not_empty("space.blocks", &space.blocks)?;
     not_empty("space.quants", &space.quants)?;
     for &block in space.blocks.iter().flatten() {
         let made = Format::new(Sampling::Full, block, 1, 1);
-        ensure(made.is_ok(), "space.blocks", block, "is one of 8, 16, 32, 64, 128, 256")?;
+        ensure(
+            made.is_ok(),
+            "space.blocks",
+            block,
+            "is one of 8, 16, 32, 64, 128, 256",
+        )?;
     }
     for &quant in space.quants.iter().flatten() {
         within("space.quants", quant, 1..=crate::format::QUANT_MAX)?;
@@ -82,8 +114,18 @@ fn net(net: &Net) -> Result<(), SpecError> {
     let Net::SmallResnet { width, blocks } = net;
     within("net.width", *width, 1..=512)?;
     let shown = format!("{blocks:?}");
-    ensure((1..=5).contains(&blocks.len()), "net.blocks", &shown, "name 1 to 5 stages, for example [1, 1, 1]")?;
-    ensure(blocks.iter().all(|&count| (1..=32).contains(&count)), "net.blocks", &shown, "a stage has 1 to 32 blocks")
+    ensure(
+        (1..=5).contains(&blocks.len()),
+        "net.blocks",
+        &shown,
+        "name 1 to 5 stages, for example [1, 1, 1]",
+    )?;
+    ensure(
+        blocks.iter().all(|&count| (1..=32).contains(&count)),
+        "net.blocks",
+        &shown,
+        "a stage has 1 to 32 blocks",
+    )
 }
 
 fn training(spec: &Spec) -> Result<(), SpecError> {
@@ -96,13 +138,31 @@ fn training(spec: &Spec) -> Result<(), SpecError> {
     if let Some(rate) = training.learning_rate_transfer {
         positive("training.learning_rate_transfer", rate, 100.0)?;
     }
-    ensure((0.0..1.0).contains(&training.momentum), "training.momentum", training.momentum, "must be at least 0 and below 1")?;
+    ensure(
+        (0.0..1.0).contains(&training.momentum),
+        "training.momentum",
+        training.momentum,
+        "must be at least 0 and below 1",
+    )?;
     let decay = training.weight_decay;
-    ensure((0.0..1.0).contains(&decay), "training.weight_decay", decay, "must be at least 0 and below 1")?;
+    ensure(
+        (0.0..1.0).contains(&decay),
+        "training.weight_decay",
+        decay,
+        "must be at least 0 and below 1",
+    )?;
     within("training.batch_size", training.batch_size, 1..=BATCH_MAX)?;
-    let counts = [("training.train_images", training.train_images), ("training.validation_images", training.validation_images)];
+    let counts = [
+        ("training.train_images", training.train_images),
+        ("training.validation_images", training.validation_images),
+    ];
     for (field, images) in counts {
-        ensure(images != Some(0), field, 0, "must be at least 1; leave it out to use all")?;
+        ensure(
+            images != Some(0),
+            field,
+            0,
+            "must be at least 1; leave it out to use all",
+        )?;
     }
     Ok(())
 }
@@ -111,7 +171,11 @@ fn buckets(spec: &Spec) -> Result<(), SpecError> {
     let buckets = &spec.buckets;
     within("buckets.count", buckets.count, 1..=4096)?;
     within("buckets.sampled", buckets.sampled, 1..=buckets.count)?;
-    within("buckets.formats_per_bucket", buckets.formats_per_bucket, 1..=u16::MAX)
+    within(
+        "buckets.formats_per_bucket",
+        buckets.formats_per_bucket,
+        1..=u16::MAX,
+    )
 }
 
 fn profile(spec: &Spec) -> Result<(), SpecError> {
@@ -121,7 +185,12 @@ fn profile(spec: &Spec) -> Result<(), SpecError> {
     }
     if let Some(hardware) = &spec.profile.hardware {
         let allowed = "must be a hardware class as `imgcalc-worker hardware` prints it";
-        ensure(hardware.len() <= 200 && is_class(hardware), "profile.hardware", format!("{hardware:?}"), allowed)?;
+        ensure(
+            hardware.len() <= 200 && is_class(hardware),
+            "profile.hardware",
+            format!("{hardware:?}"),
+            allowed,
+        )?;
     }
     Ok(())
 }
@@ -159,10 +228,16 @@ mod tests {
             ("[buckets]\nsampled = 17", "buckets.sampled = 17"),
             ("[buckets]\ncount = 0", "buckets.count = 0"),
             ("[profile]\nbatch = 0", "profile.batch = 0"),
-            ("[profile]\njpeg_qualities = [101]", "profile.jpeg_qualities = 101"),
+            (
+                "[profile]\njpeg_qualities = [101]",
+                "profile.jpeg_qualities = 101",
+            ),
             ("[answer]\ntimes_us = [-1.0]", "answer.times_us = -1"),
             ("[workers]\nthreads = 0", "workers.threads = 0"),
-            ("[net]\nname = \"small_resnet\"\nwidth = 0\nblocks = [1]", "net.width = 0"),
+            (
+                "[net]\nname = \"small_resnet\"\nwidth = 0\nblocks = [1]",
+                "net.width = 0",
+            ),
         ] {
             let error = parse(extra).unwrap_err();
             assert!(matches!(error, SpecError::Field { .. }), "{extra}: {error}");
@@ -173,8 +248,13 @@ mod tests {
     #[test]
     fn unknown_keys_and_nets_name_line_and_alternatives() {
         let error = parse("[training]\nepoch = 3").unwrap_err().to_string();
-        assert!(error.contains("epoch") && error.contains("epochs_transfer") && error.contains("line 5"), "{error}");
-        let error = parse("[net]\nname = \"vgg\"\nwidth = 1\nblocks = [1]").unwrap_err().to_string();
+        assert!(
+            error.contains("epoch") && error.contains("epochs_transfer") && error.contains("line 5"),
+            "{error}"
+        );
+        let error = parse("[net]\nname = \"vgg\"\nwidth = 1\nblocks = [1]")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("vgg") && error.contains("small_resnet"), "{error}");
     }
 }

@@ -69,10 +69,18 @@ impl Spec {
         let space = self.design_space();
         let (feasible, infeasible) = space.split(dataset.size);
         if feasible.is_empty() {
-            let why = infeasible.first().map_or("the space is empty".to_string(), |(format, why)| format!("{format}: {why}"));
+            let why = infeasible
+                .first()
+                .map_or("the space is empty".to_string(), |(format, why)| {
+                    format!("{format}: {why}")
+                });
             let Size { height, width } = dataset.size;
             let allowed = format!("no format of it can hold the dataset's {height}x{width} images ({why})");
-            return Err(SpecError::Field { field: "space".into(), value: format!("{} formats", infeasible.len()), allowed });
+            return Err(SpecError::Field {
+                field: "space".into(),
+                value: format!("{} formats", infeasible.len()),
+                allowed,
+            });
         }
         let training = &self.training;
         let asked = |field: &str, asked: Option<u32>, there: u32| {
@@ -82,15 +90,40 @@ impl Spec {
             Ok(images)
         };
         let images = Splits {
-            train: asked("training.train_images", training.train_images, dataset.splits.train)?,
-            validation: asked("training.validation_images", training.validation_images, dataset.splits.validation)?,
-            test: asked("training.test_images", Some(training.test_images.unwrap_or(0)), dataset.splits.test)?,
+            train: asked(
+                "training.train_images",
+                training.train_images,
+                dataset.splits.train,
+            )?,
+            validation: asked(
+                "training.validation_images",
+                training.validation_images,
+                dataset.splits.validation,
+            )?,
+            test: asked(
+                "training.test_images",
+                Some(training.test_images.unwrap_or(0)),
+                dataset.splits.test,
+            )?,
         };
-        let splits = format!("{} training and {} validation images", images.train, images.validation);
-        ensure(images.train > 0 && images.validation > 0, "dataset", &splits, "a build needs both; import it with --split")?;
+        let splits = format!(
+            "{} training and {} validation images",
+            images.train, images.validation
+        );
+        ensure(
+            images.train > 0 && images.validation > 0,
+            "dataset",
+            &splits,
+            "a build needs both; import it with --split",
+        )?;
         let sample = dataset.splits.validation.max(dataset.splits.train);
         let allowed = format!("a batch is taken from one split, and the largest has {sample} images");
-        ensure(self.profile.batch <= sample, "profile.batch", self.profile.batch, &allowed)?;
+        ensure(
+            self.profile.batch <= sample,
+            "profile.batch",
+            self.profile.batch,
+            &allowed,
+        )?;
 
         let scratch = Hyper {
             learning_rate: training.learning_rate,
@@ -108,7 +141,11 @@ impl Spec {
         let jpegs = if dataset.has_jpeg_files {
             vec![Jpeg::Source]
         } else {
-            self.profile.jpeg_qualities.iter().map(|&quality| Jpeg::Quality(quality)).collect()
+            self.profile
+                .jpeg_qualities
+                .iter()
+                .map(|&quality| Jpeg::Quality(quality))
+                .collect()
         };
         Ok(Build {
             name: self.name.clone(),
@@ -129,7 +166,11 @@ impl Spec {
             choice: self.buckets.choice,
             choice_seed: self.buckets.seed,
             batch: self.profile.batch,
-            hardware: self.profile.hardware.clone().unwrap_or_else(|| surroundings.hardware.clone()),
+            hardware: self
+                .profile
+                .hardware
+                .clone()
+                .unwrap_or_else(|| surroundings.hardware.clone()),
             jpegs,
             threads: self.workers.threads,
             times_us: self.answer.times_us.clone(),
@@ -145,30 +186,56 @@ mod tests {
     fn surroundings(side: u32) -> Surroundings {
         let dataset = DatasetFacts {
             digest: Digest::of(b"d"),
-            size: Size { height: side, width: side },
+            size: Size {
+                height: side,
+                width: side,
+            },
             channels: 1,
             classes: 10,
-            splits: Splits { train: 800, validation: 200, test: 0 },
+            splits: Splits {
+                train: 800,
+                validation: 200,
+                test: 0,
+            },
             has_jpeg_files: false,
         };
-        Surroundings { base: "file:///b".into(), dataset, hardware: "cpu".into() }
+        Surroundings {
+            base: "file:///b".into(),
+            dataset,
+            hardware: "cpu".into(),
+        }
     }
 
     fn resolve(extra: &str, side: u32) -> Result<Build, SpecError> {
-        Spec::parse(&format!("name = \"n\"\nbase = \"b\"\ndataset = \"d\"\n{extra}")).unwrap().resolve(&surroundings(side))
+        Spec::parse(&format!("name = \"n\"\nbase = \"b\"\ndataset = \"d\"\n{extra}"))
+            .unwrap()
+            .resolve(&surroundings(side))
     }
 
     #[test]
     fn a_link_has_a_tenth_of_the_epochs_unless_told() {
-        assert_eq!(resolve("[training]\nepochs = 210", 32).unwrap().transfer.epochs, 21);
-        assert_eq!(resolve("[training]\nepochs = 6\nepochs_transfer = 2", 32).unwrap().transfer.epochs, 2);
+        assert_eq!(
+            resolve("[training]\nepochs = 210", 32).unwrap().transfer.epochs,
+            21
+        );
+        assert_eq!(
+            resolve("[training]\nepochs = 6\nepochs_transfer = 2", 32)
+                .unwrap()
+                .transfer
+                .epochs,
+            2
+        );
         assert_eq!(resolve("[training]\nepochs = 6", 32).unwrap().transfer.epochs, 1);
     }
 
     #[test]
     fn what_the_dataset_cannot_give_is_refused_by_field() {
         let error = |extra: &str, side| resolve(extra, side).unwrap_err().to_string();
-        assert!(error("", 28).starts_with("space = 6048 formats"), "{}", error("", 28));
+        assert!(
+            error("", 28).starts_with("space = 6048 formats"),
+            "{}",
+            error("", 28)
+        );
         assert!(error("[training]\ntrain_images = 801", 32).starts_with("training.train_images = 801"));
         assert!(error("[training]\ntest_images = 1", 32).starts_with("training.test_images = 1"));
         assert!(error("[profile]\nbatch = 1000", 32).starts_with("profile.batch = 1000"));
@@ -177,7 +244,10 @@ mod tests {
     #[test]
     fn a_build_is_named_by_what_decides_it() {
         let build = resolve("", 32).unwrap();
-        let moved = Build { base: "s3://x".into(), ..build.clone() };
+        let moved = Build {
+            base: "s3://x".into(),
+            ..build.clone()
+        };
         assert_eq!(build.id(), moved.id());
         assert_ne!(build.id(), resolve("[training]\nseed = 1", 32).unwrap().id());
     }
