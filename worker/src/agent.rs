@@ -6,6 +6,7 @@
 mod attempt;
 mod backoff;
 mod child;
+mod hand_over;
 mod host;
 mod link;
 mod reporter;
@@ -14,9 +15,10 @@ mod shutdown;
 use crate::failure::Failure;
 use crate::runner::protocol::Job;
 use child::{Recipe, Runner};
-use imgcalc_proto::v1::{Assignment, CompleteRequest, FailRequest, LeaseRequest, RegisterRequest};
-use imgcalc_proto::{PROTOCOL, from_wire, to_wire};
-use imgcalc_shared::task::{FailureClass, Outcome, Task};
+use imgcalc_proto::v1::{Assignment, LeaseRequest, RegisterRequest};
+use imgcalc_proto::{PROTOCOL, from_wire};
+use imgcalc_shared::dataset::ObjectRef;
+use imgcalc_shared::task::{FailureClass, Task};
 use link::{CALL_LIMIT, Link};
 use reporter::Reporter;
 use shutdown::Shutdown;
@@ -195,7 +197,7 @@ impl Agent {
         reporter.finish().await;
         let mut shutdown = self.shutdown.clone();
         tokio::select! {
-            handed = self.hand_over(&task, token, result) => handed,
+            handed = hand_over::run(&self.link, &task, token, result) => handed,
             () = shutdown.over() => {
                 tracing::warn!(task = id.0.short(), "no coordinator takes the result in time; it is dropped");
                 Ok(())
@@ -219,88 +221,9 @@ impl Agent {
             warm.runner.end().await;
         }
     }
-
-    /// Tells the coordinator how the attempt ended, however long it takes to reach one.
-    async fn hand_over(
-        &self,
-        task: &Task,
-        token: u64,
-        result: Result<Outcome, Failure>,
-    ) -> Result<(), LinkError> {
-        let id = task.id();
-        let failure = match result {
-            Ok(outcome) => match self.complete(task, token, &outcome).await {
-                Ok(()) => return Ok(()),
-                Err(LinkError::Refused(status)) => {
-                    let message = format!("the coordinator does not take the outcome: {}", status.message());
-                    Failure::application(message)
-                }
-                Err(error) => return Err(error),
-            },
-            Err(failure) => failure,
-        };
-        tracing::warn!(task = id.0.short(), token, "fails: {failure}");
-        let request = FailRequest {
-            worker: String::new(),
-            task: id.to_string(),
-            token,
-            class: to_wire(&failure.class).trim_matches('"').to_string(),
-            message: failure.message,
-        };
-        let call = self.link.call(CALL_LIMIT, |mut client, worker| {
-            let request = FailRequest {
-                worker,
-                ..request.clone()
-            };
-            async move { client.fail(request).await }
-        });
-        match call.await {
-            Ok(_) => Ok(()),
-            Err(LinkError::Refused(status)) => {
-                tracing::warn!(
-                    task = id.0.short(),
-                    "the failure is refused: {}",
-                    status.message()
-                );
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn complete(&self, task: &Task, token: u64, outcome: &Outcome) -> Result<(), LinkError> {
-        let id = task.id();
-        let request = CompleteRequest {
-            worker: String::new(),
-            task: id.to_string(),
-            token,
-            outcome_json: to_wire(outcome),
-            task_json: to_wire(task),
-        };
-        let call = self.link.call(CALL_LIMIT, |mut client, worker| {
-            let request = CompleteRequest {
-                worker,
-                ..request.clone()
-            };
-            async move { client.complete(request).await }
-        });
-        let reply = call.await?;
-        match reply.verdict.as_str() {
-            "refused" => {
-                tracing::warn!(
-                    task = id.0.short(),
-                    token,
-                    "the outcome is refused: {}",
-                    reply.reason
-                );
-            }
-            verdict => tracing::info!(task = id.0.short(), token, verdict, "done: {task}"),
-        }
-        Ok(())
-    }
 }
 
-fn read(assignment: &Assignment) -> Result<(Task, Option<imgcalc_shared::dataset::ObjectRef>), String> {
+fn read(assignment: &Assignment) -> Result<(Task, Option<ObjectRef>), String> {
     let message = |status: Box<tonic::Status>| status.message().to_string();
     let task = from_wire("task_json", &assignment.task_json).map_err(message)?;
     let weights = match assignment.weights_json.as_str() {

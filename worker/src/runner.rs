@@ -12,7 +12,6 @@ use crate::failure::Failure;
 use crate::stages::{self, Attempt, Context, Observer, Progress};
 use imgcalc_shared::task::Outcome;
 use protocol::{Event, Job};
-use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -55,7 +54,7 @@ fn attempt(
     job: &Job,
     stop: Arc<AtomicBool>,
 ) -> Result<Outcome, Failure> {
-    let caught = catch_unwind(AssertUnwindSafe(|| {
+    let result = guarded(|| {
         let context = match context {
             Some(context) => context,
             None => {
@@ -69,15 +68,20 @@ fn attempt(
         };
         let mut observer = Reporter { stop };
         stages::run(&job.task, attempt, context, &mut observer)
-    }));
-    caught.unwrap_or_else(|panic| {
+    });
+    result.unwrap_or_else(|panic| {
         // What a panic left behind is not used again.
         *context = None;
-        Err(Failure::application(format!(
-            "{} panics: {}",
-            job.task,
-            panic_text(&*panic)
-        )))
+        Err(Failure::application(format!("{} panics: {panic}", job.task)))
+    })
+}
+
+/// The result of `work`, or what it says when it panics.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("without a message").to_string()
     })
 }
 
@@ -96,8 +100,14 @@ impl Observer for Reporter {
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_caught_with_its_words() {
+        assert_eq!(guarded(|| 1), Ok(1));
+        assert_eq!(guarded::<()>(|| panic!("at once")), Err("at once".into()));
+        assert_eq!(guarded::<()>(|| panic!("{}", 7)), Err("7".into()));
+    }
 }

@@ -1,86 +1,13 @@
-//! The agent as a process against a coordinator that hands out, goes away, forgets and stops.
+//! The agent as a process: attempts, and the ways they and it end.
 
 mod agent_support;
 
+use agent_support::agent::{Agent, ENDLESS, outcome, wait_for_training};
 use agent_support::coordinator::Coordinator;
-use agent_support::{PATIENCE, PROGRAM, World, children, is_alive, measurement, signal, wait_until};
-use imgcalc_shared::task::{Outcome, Task};
+use agent_support::{World, is_alive, measurement, signal, wait_until};
+use imgcalc_shared::task::Task;
 use rustix::process::Signal;
-use std::io::Read;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-
-struct Agent {
-    child: Child,
-    stdin: Option<ChildStdin>,
-}
-
-impl Agent {
-    fn start(coordinator: &Coordinator, options: &str) -> Agent {
-        let mut child = Command::new(PROGRAM)
-            .args(["--coordinators", &coordinator.address.to_string()])
-            .args(["--threads", "1", "--name", "tested", "--exit-with-stdin"])
-            .args(options.split_whitespace())
-            .env("RUST_LOG", "info")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Agent {
-            stdin: child.stdin.take(),
-            child,
-        }
-    }
-
-    fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    fn runner(&self) -> u32 {
-        let mut runner = None;
-        wait_until("there is one runner", || match children(self.pid())[..] {
-            [one] => {
-                runner = Some(one);
-                true
-            }
-            _ => false,
-        });
-        runner.unwrap()
-    }
-
-    /// How it ends by itself, and what it wrote.
-    fn end(mut self) -> (ExitStatus, String) {
-        let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
-        (self.child.wait().unwrap(), log)
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Too long to end by itself here.
-const ENDLESS: u32 = 1_000_000;
-
-fn wait_for_training(coordinator: &Coordinator) {
-    wait_until("the training is under way", || {
-        coordinator.book().updates.iter().any(|update| update.epoch > 0)
-    });
-}
-
-fn outcome(json: &str) -> Outcome {
-    serde_json::from_str(json).unwrap()
-}
 
 #[test]
 fn a_training_is_reported_and_completed_and_the_runner_stays_for_the_build_only() {
@@ -123,79 +50,6 @@ fn a_training_is_reported_and_completed_and_the_runner_stays_for_the_build_only(
 }
 
 #[test]
-fn while_no_coordinator_answers_the_training_goes_on_and_its_result_is_kept() {
-    let world = World::new();
-    let mut coordinator = Coordinator::start();
-    let task = world.training(150);
-    coordinator.assign("one", 1, &world.url(), &task);
-    let agent = Agent::start(&coordinator, "--checkpoint-seconds 0");
-    wait_for_training(&coordinator);
-    let runner = agent.runner();
-    coordinator.go_away();
-    let weights = format!("tasks/{}/attempt-1/weights.safetensors", task.id());
-    wait_until("the training ends meanwhile", || {
-        world.base.exists(&weights).unwrap()
-    });
-    coordinator.forget_workers();
-    coordinator.come_back();
-    wait_until("it is completed", || !coordinator.book().completed.is_empty());
-    let book = coordinator.book();
-    assert_eq!(book.completed[0].token, 1);
-    assert_eq!(book.completed[0].worker, "w2", "it registered again");
-    assert!(task.accepts(&outcome(&book.completed[0].outcome_json)));
-    assert!(book.failed.is_empty());
-    assert!(is_alive(runner));
-}
-
-#[test]
-fn a_coordinator_that_returns_in_the_middle_hears_of_the_same_attempt() {
-    let world = World::new();
-    let mut coordinator = Coordinator::start();
-    coordinator.assign("one", 9, &world.url(), &world.training(ENDLESS));
-    let agent = Agent::start(&coordinator, "");
-    wait_for_training(&coordinator);
-    let runner = agent.runner();
-    coordinator.go_away();
-    coordinator.forget_workers();
-    coordinator.book().updates.clear();
-    std::thread::sleep(Duration::from_millis(300));
-    coordinator.come_back();
-    wait_for_training(&coordinator);
-    assert_eq!(agent.runner(), runner);
-    let (worker, token) = {
-        let book = coordinator.book();
-        (book.updates[0].worker.clone(), book.updates[0].token)
-    };
-    assert_eq!((worker.as_str(), token), ("w2", 9));
-
-    coordinator.book().stop = Some("its build is cancelled".into());
-    wait_until("the attempt ends", || !coordinator.book().failed.is_empty());
-    let book = coordinator.book();
-    assert_eq!(book.failed[0].class, "preempted");
-    assert_eq!(book.failed[0].message, "its build is cancelled");
-    assert_eq!((book.failed[0].token, book.failed.len()), (9, 1));
-}
-
-#[test]
-fn an_agent_without_coordinators_for_too_long_ends_and_says_so() {
-    let world = World::new();
-    let mut coordinator = Coordinator::start();
-    coordinator.assign("one", 1, &world.url(), &world.training(ENDLESS));
-    let agent = Agent::start(&coordinator, "--orphan-seconds 1");
-    wait_for_training(&coordinator);
-    let runner = agent.runner();
-    let address = coordinator.address.to_string();
-    coordinator.go_away();
-    let (status, log) = agent.end();
-    assert_eq!(status.code(), Some(1), "{log}");
-    assert!(
-        log.contains(&format!("error: no coordinator of {address} answers for")),
-        "{log}"
-    );
-    assert!(!is_alive(runner));
-}
-
-#[test]
 fn a_killed_runner_ends_the_attempt_and_not_the_worker() {
     let world = World::new();
     let coordinator = Coordinator::start();
@@ -221,7 +75,7 @@ fn a_killed_runner_ends_the_attempt_and_not_the_worker() {
 }
 
 #[test]
-fn a_failed_task_is_told_with_its_class_and_log() {
+fn a_failed_task_is_told_with_its_class() {
     let world = World::new();
     let coordinator = Coordinator::start();
     let mut task = world.training(1);
@@ -258,25 +112,6 @@ fn sigterm_hands_the_attempt_back_and_ends_well() {
 }
 
 #[test]
-fn sigterm_ends_an_agent_that_waits_for_work_or_for_a_coordinator() {
-    let mut coordinator = Coordinator::start();
-    let agent = Agent::start(&coordinator, "");
-    wait_until("it is registered", || !coordinator.book().registered.is_empty());
-    signal(agent.pid(), Signal::TERM);
-    assert!(agent.end().0.success());
-
-    coordinator.go_away();
-    let mut agent = Agent::start(&coordinator, "");
-    std::thread::sleep(Duration::from_secs(2));
-    assert!(
-        agent.child.try_wait().unwrap().is_none(),
-        "it waits for a coordinator"
-    );
-    signal(agent.pid(), Signal::TERM);
-    assert!(agent.end().0.success());
-}
-
-#[test]
 fn the_end_of_stdin_ends_agent_and_runner() {
     let world = World::new();
     let coordinator = Coordinator::start();
@@ -302,21 +137,6 @@ fn a_killed_agent_leaves_no_runner() {
 }
 
 #[test]
-fn a_worker_the_coordinator_forgot_registers_again() {
-    let world = World::new();
-    let coordinator = Coordinator::start();
-    let _agent = Agent::start(&coordinator, "");
-    wait_until("it is registered", || coordinator.book().registered.len() == 1);
-    coordinator.forget_workers();
-    wait_until("it is registered again", || {
-        coordinator.book().registered.len() == 2
-    });
-    coordinator.assign("one", 1, &world.url(), &measurement());
-    wait_until("it works", || coordinator.book().completed.len() == 1);
-    assert_eq!(coordinator.book().completed[0].worker, "w2");
-}
-
-#[test]
 fn a_runner_that_hangs_is_killed_when_it_does_not_stop() {
     let world = World::new();
     let coordinator = Coordinator::start();
@@ -335,19 +155,4 @@ fn a_runner_that_hangs_is_killed_when_it_does_not_stop() {
         book.failed[0].message
     );
     assert!(!is_alive(runner));
-}
-
-#[test]
-fn addresses_that_cannot_be_are_refused_at_once() {
-    let begin = Instant::now();
-    for address in ["nonsense", "host:port", "host:99999", "ho st:1"] {
-        let output = Command::new(PROGRAM)
-            .args(["--coordinators", address, "--threads", "1"])
-            .output()
-            .unwrap();
-        let log = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{log}");
-        assert!(log.contains("error: ") && log.contains(address), "{log}");
-    }
-    assert!(begin.elapsed() < PATIENCE);
 }

@@ -52,11 +52,11 @@ impl Runner {
     }
 
     fn job(&mut self, task: &Task, token: u64) {
-        self.ask(&Request::Job(Job {
+        self.ask(&Request::Job(Box::new(Job {
             task: task.clone(),
             token,
             weights: None,
-        }));
+        })));
     }
 
     fn next(&mut self) -> Event {
@@ -163,8 +163,8 @@ fn a_stop_ends_the_job_and_not_the_runner() {
 #[test]
 fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
     let (world, other) = (World::new(), World::new());
-    let task = world.training(30);
-    assert_eq!(task.id(), other.training(30).id());
+    let task = world.training(300);
+    assert_eq!(task.id(), other.training(300).id());
 
     let mut runner = Runner::start(&other.url());
     runner.job(&task, 1);
@@ -230,11 +230,11 @@ fn columns_in_memory_serve_the_next_link_and_weights_are_checked_before_use() {
     *start = Start::Weights(first.id());
     *input = imgcalc_shared::task::Input::Format("1x1-b8-k1-q50".parse().unwrap());
     let ask = |runner: &mut Runner, weights: Option<ObjectRef>| {
-        runner.ask(&Request::Job(Job {
+        runner.ask(&Request::Job(Box::new(Job {
             task: link.clone(),
             token: 2,
             weights,
-        }));
+        })));
     };
     ask(&mut runner, Some(root.weights.clone()));
     assert_eq!(

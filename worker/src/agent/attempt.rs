@@ -24,7 +24,7 @@ pub(super) async fn run(
     reporter: &mut Reporter,
     shutdown: &mut Shutdown,
 ) -> Result<(Result<Outcome, Failure>, Option<Runner>), LinkError> {
-    runner.send(&Request::Job(job)).await;
+    runner.send(&Request::Job(Box::new(job))).await;
     let mut stopping: Option<Stopping> = None;
     loop {
         let kill_at = stopping.as_ref().map(|stopping| stopping.kill_at);

@@ -204,3 +204,53 @@ async fn read_log(stderr: impl AsyncRead + Unpin, sender: mpsc::Sender<Said>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn last_of(script: &str) -> (Vec<String>, Death) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("runner.sh");
+        // Written by another process: a child started meanwhile by another test would inherit the open file, and a file
+        // that is open for writing cannot be started.
+        let write = std::process::Command::new("sh")
+            .args(["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 755 "$0""#])
+            .args([program.as_os_str(), script.as_ref()])
+            .status();
+        assert!(write.unwrap().success());
+        let recipe = Recipe {
+            program,
+            threads: 1,
+            checkpoint_every: Duration::ZERO,
+        };
+        let mut runner = Runner::spawn(&recipe, "memory://").unwrap();
+        let mut said = Vec::new();
+        while let Some(next) = runner.next().await {
+            said.push(format!("{next:?}"));
+        }
+        (said, runner.autopsy().await)
+    }
+
+    #[tokio::test]
+    async fn a_death_is_told_with_its_signal_and_a_failed_allocation_is_recognised() {
+        let (said, death) = last_of("echo 'memory allocation of 99 bytes failed' >&2; kill -ABRT $$").await;
+        assert_eq!(said, [r#"Line("memory allocation of 99 bytes failed")"#]);
+        assert!(
+            death.out_of_memory && death.how.contains("signal: 6"),
+            "{death:?}"
+        );
+        let (_, death) = last_of("exit 3").await;
+        assert!(!death.out_of_memory && death.how == "exit status: 3", "{death:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_event_does_not_hide_the_next() {
+        let (said, _) =
+            last_of(r#"echo hello; echo '{"failed":{"class":"storage","message":"full"}}'"#).await;
+        assert!(
+            said[0].starts_with("Nonsense") && said[1].starts_with("Event(Failed"),
+            "{said:?}"
+        );
+    }
+}

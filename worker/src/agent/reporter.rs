@@ -16,6 +16,8 @@ use tonic::{Status, Streaming};
 const LOG_BYTES_MAX: usize = 64 << 10;
 /// Time the last update has to leave.
 const LAST_LIMIT: Duration = Duration::from_secs(1);
+/// Epochs that end faster than this are told together.
+const GAP: Duration = Duration::from_millis(50);
 /// A stream that lived so long was no failed try.
 const STREAM_GOOD: Duration = Duration::from_secs(5);
 
@@ -79,7 +81,7 @@ impl Reporter {
         Reporter { desk, news, task }
     }
 
-    /// Tells how far the attempt is: at the next heartbeat, or at once when an epoch ended.
+    /// Tells how far the attempt is: at the next heartbeat, or sooner when an epoch ended.
     pub(super) fn progress(&self, progress: &Progress) {
         let urgent = self.desk.with(|pending| {
             let update = &mut pending.update;
@@ -228,10 +230,13 @@ async fn converse(
     let mut heartbeat = tokio::time::interval(link.terms().heartbeat);
     heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     heartbeat.tick().await;
+    let mut told = Instant::now();
     loop {
         tokio::select! {
             _ = heartbeat.tick() => {}
-            () = desk.changed.notified() => {}
+            () = desk.changed.notified() => if told.elapsed() < GAP && !desk.is_closing() {
+                continue;
+            },
             directive = directives.message() => match directive {
                 Ok(Some(directive)) => {
                     link.heard();
@@ -246,6 +251,7 @@ async fn converse(
         }
         let closing = desk.is_closing();
         let update = desk.take(worker);
+        told = Instant::now();
         // Room for four: full means that the line is stuck, and keep-alive will say so; the log must not get lost.
         if let Err(error) = updates.try_send(update) {
             desk.put_back(&error.into_inner().log);

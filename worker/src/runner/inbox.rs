@@ -15,7 +15,7 @@ const WAITING_MAX: usize = 64;
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 
 /// A job and the flag a later [`Request::Stop`] raises, or a line that is no request.
-pub(super) type Received = Result<(Job, Arc<AtomicBool>), BadLine>;
+pub(super) type Received = Result<(Box<Job>, Arc<AtomicBool>), BadLine>;
 
 /// What arrives on stdin; ends with it. If the process is still there a moment later, it is killed.
 pub(super) fn open() -> Receiver<Received> {

@@ -18,7 +18,7 @@ pub const LINE_BYTES_MAX: usize = 8 << 20;
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// Run this.
-    Job(Job),
+    Job(Box<Job>),
     /// End the job sent last, at its next step.
     Stop,
 }

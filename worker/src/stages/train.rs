@@ -6,9 +6,10 @@ mod planes;
 use super::{Attempt, Context, Observer, Progress};
 use crate::data::{Base, dataset};
 use crate::failure::Failure;
+use bytes::Bytes;
 use checkpoints::Checkpoints;
 use imgcalc_engine::{EngineError, Init, Samples, TrainData};
-use imgcalc_shared::dataset::{Manifest, ObjectRef, Splits};
+use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId, Trained};
 use imgcalc_shared::training::{Hyper, InputShape, Net};
@@ -42,7 +43,6 @@ pub(super) fn run(
     // The task says how many: with another number the sums would differ.
     imgcalc_engine::set_threads((*threads).into());
     let (data, bytes_read) = load(context, dataset, *images, *input)?;
-    let first = first_weights(&context.base, start, attempt)?;
     let id = task.id();
     let checkpoints = Checkpoints::new(context.base.clone(), id, attempt.token, context.checkpoint_every);
     let mut watch = Watch {
@@ -51,7 +51,8 @@ pub(super) fn run(
         bytes_read,
         epoch: (0, None),
     };
-    let trained = train(net, hyper, &data, first.as_deref(), &mut watch)?;
+    let first = || first_weights(&context.base, start, attempt);
+    let trained = train(net, hyper, &data, first, &mut watch)?;
     let weights = context
         .base
         .put(&weights_key(id, attempt.token), trained.weights)?;
@@ -75,12 +76,12 @@ pub(super) fn run(
     }))
 }
 
-/// Trains from the newest checkpoint that is intact, or from the start.
+/// Trains from the newest checkpoint that is intact, or from the start, for which `first` gives the weights.
 fn train(
     net: &Net,
     hyper: &Hyper,
     data: &TrainData,
-    first: Option<&[u8]>,
+    first: impl FnOnce() -> Result<Option<Bytes>, Failure>,
     watch: &mut Watch,
 ) -> Result<imgcalc_engine::Trained, Failure> {
     for key in watch.checkpoints.newest_first()? {
@@ -104,7 +105,8 @@ fn train(
             result => return Ok(result?),
         }
     }
-    let init = first.map_or(Init::Scratch, Init::Weights);
+    let first = first()?;
+    let init = first.as_deref().map_or(Init::Scratch, Init::Weights);
     Ok(imgcalc_engine::train(net, hyper, data, init, None, watch)?)
 }
 
@@ -112,18 +114,14 @@ fn weights_key(id: TaskId, token: u64) -> String {
     format!("tasks/{id}/attempt-{token}/weights.safetensors")
 }
 
-fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<Vec<u8>>, Failure> {
+fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<Bytes>, Failure> {
     match (start, attempt.weights) {
         (Start::Scratch, _) => Ok(None),
-        (Start::Weights(_), Some(object)) => Ok(Some(read_weights(base, object)?)),
+        (Start::Weights(_), Some(object)) => base.get_verified(object).map(Some),
         (Start::Weights(from), None) => Err(Failure::application(format!(
             "the training starts from the weights of task {from}, but the assignment does not say where they are"
         ))),
     }
-}
-
-fn read_weights(base: &Base, object: &ObjectRef) -> Result<Vec<u8>, Failure> {
-    Ok(base.get_verified(object)?.to_vec())
 }
 
 /// All images of the training, and how many bytes were read for them.

@@ -1,6 +1,7 @@
 //! What the tests of agent and runner share: a base with a tiny dataset, trainings on it, processes.
 #![allow(dead_code)]
 
+pub mod agent;
 pub mod coordinator;
 
 #[path = "../data_support/mod.rs"]

@@ -8,7 +8,7 @@ use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::{Family, Format, Size};
 
 /// Bytes of planes that are kept at most; larger ones are read anew for every training.
-const BYTES_MAX: u64 = 4 << 30;
+const BYTES_MAX: u64 = 2 << 30;
 
 /// See the module's description.
 #[derive(Debug, Default)]

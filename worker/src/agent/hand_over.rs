@@ -1,0 +1,89 @@
+//! How an attempt ended, told to a coordinator however long it takes to reach one.
+
+use super::link::{CALL_LIMIT, Link, LinkError};
+use crate::failure::Failure;
+use imgcalc_proto::to_wire;
+use imgcalc_proto::v1::{CompleteRequest, FailRequest};
+use imgcalc_shared::task::{Outcome, Task};
+
+/// Longer messages of failures are cut: they are kept in the ledger.
+const MESSAGE_CHARS_MAX: usize = 4096;
+
+/// Returns once a coordinator knows, or when they are given up.
+pub(super) async fn run(
+    link: &Link,
+    task: &Task,
+    token: u64,
+    result: Result<Outcome, Failure>,
+) -> Result<(), LinkError> {
+    let failure = match result {
+        Ok(outcome) => match complete(link, task, token, &outcome).await {
+            // It answers, but not to this: the attempt must not stay open.
+            Err(LinkError::Refused(status)) => {
+                let why = status.message();
+                Failure::application(format!("the coordinator does not take the outcome: {why}"))
+            }
+            done => return done,
+        },
+        Err(failure) => failure,
+    };
+    match fail(link, task, token, failure).await {
+        Err(LinkError::Refused(status)) => {
+            tracing::warn!("the failure is refused: {}", status.message());
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+async fn complete(link: &Link, task: &Task, token: u64, outcome: &Outcome) -> Result<(), LinkError> {
+    let id = task.id();
+    let request = CompleteRequest {
+        worker: String::new(),
+        task: id.to_string(),
+        token,
+        outcome_json: to_wire(outcome),
+        task_json: to_wire(task),
+    };
+    let call = link.call(CALL_LIMIT, |mut client, worker| {
+        let request = CompleteRequest {
+            worker,
+            ..request.clone()
+        };
+        async move { client.complete(request).await }
+    });
+    let reply = call.await?;
+    match reply.verdict.as_str() {
+        "refused" => {
+            tracing::warn!(
+                task = id.0.short(),
+                token,
+                "the outcome is refused: {}",
+                reply.reason
+            );
+        }
+        verdict => tracing::info!(task = id.0.short(), token, verdict, "done: {task}"),
+    }
+    Ok(())
+}
+
+async fn fail(link: &Link, task: &Task, token: u64, failure: Failure) -> Result<(), LinkError> {
+    let id = task.id();
+    tracing::warn!(task = id.0.short(), token, "fails: {failure}");
+    let request = FailRequest {
+        worker: String::new(),
+        task: id.to_string(),
+        token,
+        // The name alone, without the quotes of JSON.
+        class: to_wire(&failure.class).trim_matches('"').to_string(),
+        message: failure.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+    };
+    let call = link.call(CALL_LIMIT, |mut client, worker| {
+        let request = FailRequest {
+            worker,
+            ..request.clone()
+        };
+        async move { client.fail(request).await }
+    });
+    call.await.map(|_| ())
+}
