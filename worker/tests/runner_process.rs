@@ -188,7 +188,7 @@ fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
                 .iter()
                 .filter(|key| key.contains(&own))
                 .count()
-                == 2
+                >= 2
         });
         runner.child.kill().unwrap();
         runner.child.wait().unwrap();
