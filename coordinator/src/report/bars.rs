@@ -16,7 +16,7 @@ const ROW: f64 = 25.0;
 const TOP: f64 = 48.0;
 const NAME: f64 = 166.0;
 const TIMES: (f64, f64) = (174.0, 452.0);
-const SHARES: (f64, f64) = (540.0, 748.0);
+const SHARES: (f64, f64) = (540.0, 736.0);
 
 /// The figure, or a word where there is nothing to compare.
 pub(super) fn figure(answer: &Answer, front: &[&Candidate]) -> String {
@@ -58,12 +58,7 @@ pub(super) fn figure(answer: &Answer, front: &[&Candidate]) -> String {
     let mut plot = Plot::sized(WIDTH, bottom + 12.0, HEADING);
     let shares = Scale::from_zero([1.0], SHARES.0, SHARES.1);
     for (scale, title, ticks, text) in [
-        (
-            &times,
-            "time per image",
-            4,
-            (|us| trimmed(&micros(us))) as fn(f64) -> String,
-        ),
+        (&times, "time per image", 4, time_text as fn(f64) -> String),
         (&shares, "share of it", 4, |share| {
             format!("{:.0} %", share * 100.0)
         }),
@@ -150,4 +145,12 @@ fn evenly<T: Copy>(items: Vec<T>, most: usize) -> Vec<T> {
     (0..most)
         .map(|index| items[index * (items.len() - 1) / (most - 1)])
         .collect()
+}
+
+fn time_text(us: f64) -> String {
+    if us == 0.0 {
+        "0".to_string()
+    } else {
+        trimmed(&micros(us))
+    }
 }

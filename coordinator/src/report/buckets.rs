@@ -78,9 +78,21 @@ pub(super) fn figure(answer: &Answer) -> String {
         }
         last = here.map(|up| (middle, up)).or(last);
     }
-    for (index, bucket) in buckets.iter().enumerate() {
-        let middle = ACCURACY.left + (index as f64 + 0.5) * step;
-        draw(&mut plot, index, bucket, (middle, step), &y, &time);
+    // The sampled ones last, on top: they are what was measured.
+    for sampled in [false, true] {
+        let mut named = f64::NEG_INFINITY;
+        for (index, bucket) in buckets
+            .iter()
+            .enumerate()
+            .filter(|(_, bucket)| bucket.best_measured.is_some() == sampled)
+        {
+            let middle = ACCURACY.left + (index as f64 + 0.5) * step;
+            let name = middle - named >= 14.0;
+            draw(&mut plot, index, bucket, (middle, step, name), &y, &time);
+            if name {
+                named = middle;
+            }
+        }
     }
     let every = buckets.len().div_ceil(24);
     for index in (0..buckets.len()).step_by(every) {
@@ -112,7 +124,7 @@ fn draw(
     plot: &mut Plot,
     index: usize,
     bucket: &BucketFacts,
-    (middle, step): (f64, f64),
+    (middle, step, name): (f64, f64, bool),
     y: &Scale,
     time: &Scale,
 ) {
@@ -145,16 +157,15 @@ fn draw(
         };
         plot.bar(class, area, &title);
     }
-    let radius = (0.3 * step).clamp(1.5, 5.0);
     let measured = bucket.best_measured.and_then(|share| y.at(share));
     match (measured, bucket.best_interpolated.and_then(|share| y.at(share))) {
         (Some(up), _) => {
-            plot.dot("fm", (middle, up), radius, &title);
-            if let Some(round) = bucket.round.filter(|_| step >= 9.0) {
+            plot.dot("fm", (middle, up), 4.6, &title);
+            if let Some(round) = bucket.round.filter(|_| name) {
                 plot.text("label mid front", (middle, up - 10.0), &round.to_string());
             }
         }
-        (None, Some(up)) => plot.dot("fo", (middle, up), 0.8 * radius, &title),
+        (None, Some(up)) => plot.dot("fo", (middle, up), (0.24 * step).clamp(1.2, 4.0), &title),
         (None, None) => {}
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn figure(answer: &Answer) -> String {
 
 fn drawing(link: &ChainLink, x: &Scale, y: &Scale, last: u32) -> String {
     let mut plot = Plot::sized(WIDTH, HEIGHT, &format!("learning curve of {}", link.format));
-    for tick in y.ticks(2) {
+    for tick in y.ticks(4) {
         let Some(up) = y.at(tick) else { continue };
         plot.line("grid", (AREA.left, up), (AREA.right, up));
         plot.text(

@@ -22,6 +22,14 @@ pub(super) struct Plot {
     taken: Vec<Area>,
 }
 
+/// On which side of its mark a label stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Side {
+    Left,
+    Right,
+    Middle,
+}
+
 /// Titles and tick texts of one axis.
 pub(super) struct Axis<'a> {
     pub(super) scale: &'a Scale,
@@ -150,46 +158,47 @@ impl Plot {
         );
     }
 
-    /// Keeps labels off a place.
-    pub(super) fn keep_clear(&mut self, at: (f64, f64), radius: f64) {
+    /// Keeps labels off what lies within `air` of a straight line, which may be a single place.
+    pub(super) fn keep_clear(&mut self, from: (f64, f64), to: (f64, f64), air: f64) {
         self.taken.push(Area {
-            left: at.0 - radius,
-            right: at.0 + radius,
-            top: at.1 - radius,
-            bottom: at.1 + radius,
+            left: from.0.min(to.0) - air,
+            right: from.0.max(to.0) + air,
+            top: from.1.min(to.1) - air,
+            bottom: from.1.max(to.1) + air,
         });
     }
 
+    /// A ring around a mark.
+    pub(super) fn ring(&mut self, class: &str, at: (f64, f64), radius: f64) {
+        let _ = writeln!(
+            self.out,
+            "<circle class=\"{class}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"{radius}\"/>",
+            at.0, at.1
+        );
+    }
+
     /// A label for the mark at a place: beside it where nothing else is, farther away with a line to it, or, where
-    /// nothing within the area is free, not at all.
-    pub(super) fn label(&mut self, class: &str, within: Area, at: (f64, f64), text: &str) {
-        let width = 6.9 * text.chars().count() as f64 + 4.0;
-        let place = |side: f64, rise: f64| {
+    /// nothing within the area is free, not at all. `sides` are tried in order.
+    pub(super) fn label(&mut self, class: &str, sides: &[Side], within: Area, at: (f64, f64), text: &str) {
+        let width = 7.7 * text.chars().count() as f64;
+        let place = |side: Side, rise: f64| {
+            // Farther up or down, a label may stand closer to the mark's own column.
+            let aside = if rise == 0.0 { 10.0 } else { 5.0 };
             let left = match side {
-                s if s > 0.0 => at.0 + 10.0,
-                s if s < 0.0 => at.0 - 10.0 - width,
-                _ => at.0 - width / 2.0,
+                Side::Right => at.0 + aside,
+                Side::Left => at.0 - aside - width,
+                Side::Middle => at.0 - width / 2.0,
             };
-            let middle = at.1 + rise;
             Area {
                 left,
                 right: left + width,
-                top: middle - 8.0,
-                bottom: middle + 8.0,
+                top: at.1 + rise - 8.0,
+                bottom: at.1 + rise + 8.0,
             }
         };
         let rises = [
-            0.0, -18.0, 18.0, -36.0, 36.0, -54.0, 54.0, -76.0, 76.0, -100.0, 100.0, -130.0, 130.0, 160.0,
-            190.0,
+            0.0, -16.0, 16.0, -32.0, 32.0, -48.0, 48.0, -66.0, 66.0, -90.0, 90.0, 120.0, 150.0, 180.0,
         ];
-        let mut places = rises.iter().flat_map(|&rise| {
-            let sides: &[f64] = if rise == 0.0 {
-                &[1.0, -1.0]
-            } else {
-                &[1.0, -1.0, 0.0]
-            };
-            sides.iter().map(move |&side| (rise, place(side, rise)))
-        });
         let free = |area: &Area| {
             within.left <= area.left
                 && area.right <= within.right
@@ -197,22 +206,25 @@ impl Plot {
                 && area.bottom <= within.bottom
                 && !self.taken.iter().any(|taken| overlap(taken, area))
         };
-        let Some((rise, area)) = places.find(|(_, area)| free(area)) else {
+        let places = rises
+            .iter()
+            .flat_map(|&rise| sides.iter().map(move |&side| (side, rise)));
+        let mut free_places = places.filter(|&(side, rise)| free(&place(side, rise)));
+        let Some((side, rise)) = free_places.next() else {
             return;
         };
+        let area = place(side, rise);
         self.taken.push(area);
         if rise.abs() > 20.0 {
-            let end = (
-                at.0.clamp(area.left, area.right),
-                if rise < 0.0 { area.bottom } else { area.top },
-            );
-            self.line("leader", at, end);
+            let end = if rise < 0.0 { area.bottom } else { area.top };
+            self.line("leader", at, (at.0.clamp(area.left, area.right), end));
         }
-        self.text(
-            &format!("label {class}"),
-            (area.left + 2.0, area.bottom - 4.0),
-            text,
-        );
+        let (anchor, x) = match side {
+            Side::Right => ("", area.left),
+            Side::Left => (" end", area.right),
+            Side::Middle => (" mid", at.0),
+        };
+        self.text(&format!("label {class}{anchor}"), (x, area.bottom - 4.0), text);
     }
 
     /// The finished drawing.

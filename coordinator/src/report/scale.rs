@@ -57,9 +57,7 @@ impl Scale {
 
     /// Even ratios over these values, with a little air. Values beyond [`PLACES`] have no place.
     pub(super) fn log(values: impl IntoIterator<Item = f64>, from: f64, to: f64) -> Scale {
-        let positive = values
-            .into_iter()
-            .filter(|value| PLACES.contains(value));
+        let positive = values.into_iter().filter(|value| PLACES.contains(value));
         let (low, high) = extent(positive).unwrap_or((1.0, 10.0));
         let air = (high / low).powf(0.04).max(1.05);
         Scale {

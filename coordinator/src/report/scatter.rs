@@ -1,7 +1,7 @@
 //! Accuracy over what a format costs: every format, the front as a line, JPEG beside it.
 
 use super::jpeg_name;
-use super::plot::{Area, Axis, Mark, Plot, figure as section, nothing};
+use super::plot::{Area, Axis, Mark, Plot, Side, WIDTH, figure as section, nothing};
 use super::scale::Scale;
 use super::tables::standing;
 use super::text::{bytes, count, interval, micros, percent, trimmed};
@@ -132,9 +132,9 @@ pub(super) fn figure(answer: &Answer, front: &[&Candidate], ladder: &[Rung], ove
         .for_each(|(candidate, accuracy)| dot(&mut plot, candidate, *accuracy));
 
     draw_baselines(&mut plot, answer, &x, &y, over);
-    for (candidate, accuracy) in &line {
-        if let Some(place) = at(candidate, *accuracy) {
-            plot.keep_clear(place, 5.0);
+    for candidate in front {
+        if let Some(place) = candidate.accuracy.and_then(|accuracy| at(candidate, accuracy)) {
+            plot.keep_clear(place, place, 5.0);
         }
     }
     let mut named = BTreeSet::new();
@@ -144,7 +144,14 @@ pub(super) fn figure(answer: &Answer, front: &[&Candidate], ladder: &[Rung], ove
         .filter_map(|rung| rung.recommended);
     for candidate in recommended.filter(|candidate| named.insert(candidate.format)) {
         if let Some(place) = candidate.accuracy.and_then(|accuracy| at(candidate, accuracy)) {
-            plot.label("front", AREA, place, &candidate.format.to_string());
+            plot.ring("pick", place, 7.5);
+            plot.label(
+                "front",
+                &[Side::Left, Side::Right],
+                AREA,
+                place,
+                &candidate.format.to_string(),
+            );
         }
     }
 
@@ -162,6 +169,7 @@ pub(super) fn figure(answer: &Answer, front: &[&Candidate], ladder: &[Rung], ove
         ("o", Mark::Dot, "other, predicted"),
         ("best", Mark::Line, "best within budget"),
         ("whisker", Mark::Upright, "95 % interval"),
+        ("pick", Mark::Dot, "recommended"),
         ("jpeg", Mark::Diamond, "JPEG"),
     ];
     section(heading, &legend, &plot.finish(), &caption)
@@ -208,14 +216,19 @@ fn scales(
 
 fn draw_line(plot: &mut Plot, line: &[(&Candidate, f64)], x: &Scale, y: &Scale, over: Over) {
     let mut d = String::new();
+    let mut last = None;
     for (candidate, accuracy) in line {
         let (Some(left), Some(up)) = (x.at(over.of(candidate)), y.at(*accuracy)) else {
             continue;
         };
-        let _ = match d.is_empty() {
-            true => write!(d, "M{left:.1} {up:.1}"),
-            false => write!(d, "H{left:.1}V{up:.1}"),
+        let _ = match last {
+            None => write!(d, "M{left:.1} {up:.1}"),
+            Some(last) => {
+                step(plot, last, left, up);
+                write!(d, "H{left:.1}V{up:.1}")
+            }
         };
+        last = Some((left, up));
         let ends = (
             candidate.accuracy_low.and_then(|low| y.at(low)),
             candidate.accuracy_high.and_then(|high| y.at(high)),
@@ -224,10 +237,17 @@ fn draw_line(plot: &mut Plot, line: &[(&Candidate, f64)], x: &Scale, y: &Scale, 
             plot.line("whisker", (left, low), (left, high));
         }
     }
-    if !d.is_empty() {
+    if let Some(last) = last {
+        step(plot, last, AREA.right, last.1);
         let _ = write!(d, "H{:.1}", AREA.right);
         plot.path("best", &d);
     }
+}
+
+/// Keeps labels off one step of the line.
+fn step(plot: &mut Plot, from: (f64, f64), left: f64, up: f64) {
+    plot.keep_clear(from, (left, from.1), 2.0);
+    plot.keep_clear((left, from.1), (left, up), 2.0);
 }
 
 /// A baseline with an accuracy is a diamond; one without is a line, for its cost is known.
@@ -256,11 +276,17 @@ fn draw_baselines(plot: &mut Plot, answer: &Answer, x: &Scale, y: &Scale, over: 
                 (left, AREA.top + 10.0)
             }
         };
-        plot.keep_clear(place, 7.0);
+        plot.keep_clear(place, place, 7.0);
         labels.push((place, name));
     }
+    let within = Area {
+        top: 0.0,
+        right: WIDTH,
+        ..AREA
+    };
     for (place, name) in labels {
-        plot.label("jpegname", AREA, place, &name);
+        let sides = [Side::Middle, Side::Right, Side::Left];
+        plot.label("jpegname", &sides, within, place, &name);
     }
 }
 

@@ -60,7 +60,8 @@ h2{font-size:1.15rem;margin:0 0 .5em}
 header p{margin:.3em 0;overflow-wrap:anywhere}
 .quiet{color:var(--quiet);font-size:.88rem;margin:.6em 0 0}
 section{background:var(--card);border:1px solid var(--rule);border-radius:10px;padding:16px;margin:16px 0}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(160px,1fr));gap:16px}
+.tiles{display:grid;grid-template-columns:repeat(3,1fr);gap:16px}
+@media (max-width:600px){.tiles{grid-template-columns:repeat(2,1fr)}}
 .tiles div{display:flex;flex-direction:column}
 .tiles b{font-size:1.5rem;line-height:1.2}
 .tiles small{color:var(--quiet);overflow-wrap:anywhere}
@@ -68,7 +69,7 @@ section{background:var(--card);border:1px solid var(--rule);border-radius:10px;p
 .warn ul{margin:0;padding-left:1.2em;overflow-wrap:anywhere}
 .scroll{overflow:auto;max-height:70vh}
 .drawing{overflow-x:auto}
-.drawing svg{display:block;width:100%;min-width:620px;height:auto}
+.drawing svg{display:block;width:100%;min-width:560px;height:auto}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 16px;margin:0 0 8px;padding:0;font-size:.85rem}
 .legend svg{width:20px;height:14px;margin-right:4px;vertical-align:-2px}
 .curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:14px}
@@ -76,7 +77,7 @@ section{background:var(--card);border:1px solid var(--rule);border-radius:10px;p
 .curves span{color:var(--quiet)}
 .curves svg{width:100%;height:auto}
 table{border-collapse:collapse;font-size:.88rem;width:100%}
-th,td{padding:5px 10px;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;border-bottom:1px solid var(--rule)}
+th,td{padding:5px 7px;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;border-bottom:1px solid var(--rule)}
 th{color:var(--quiet);font-weight:600;position:sticky;top:0;background:var(--card)}
 .l{text-align:left}
 code{font:.95em ui-monospace,'SF Mono',Menlo,Consolas,'Liberation Mono',monospace}
@@ -99,8 +100,10 @@ svg path{fill:none}
 .fo{fill:var(--card);stroke:var(--front);stroke-width:1.6}
 .fm{fill:var(--front);stroke:var(--card)}
 .root{stroke:var(--ink);stroke-width:2}
+.pick{fill:none;stroke:var(--ink);stroke-width:1.6;pointer-events:none}
 .best{stroke:var(--front);stroke-width:1.8}
 .whisker{stroke:var(--front);stroke-opacity:.5;stroke-width:1.4}
+.legend .o,.legend .whisker{stroke-opacity:1}
 svg .jpeg{fill:var(--jpeg);stroke:var(--card)}
 .jpegline{stroke:var(--jpeg);stroke-dasharray:4 4}
 .arrow{stroke:var(--axis);stroke-width:1.3}

@@ -18,6 +18,12 @@ pub(super) fn ladder(answer: &Answer, ladder: &[Rung]) -> String {
     if ladder.is_empty() {
         return super::plot::nothing("What to use", "No budgets to answer for.");
     }
+    if ladder.iter().all(|rung| rung.recommended.is_none()) {
+        return super::plot::nothing(
+            "What to use",
+            "No format with a known accuracy keeps any of the budgets.",
+        );
+    }
     let baseline = reference(answer);
     let times = baseline.map(|baseline| baseline.time_us);
     let sizes = baseline.map(|baseline| baseline.bytes);
@@ -44,7 +50,7 @@ pub(super) fn ladder(answer: &Answer, ladder: &[Rung]) -> String {
         "format",
         "accuracy",
         "95 % interval",
-        "",
+        "how",
         "time",
         "bytes",
         "faster",
@@ -85,7 +91,7 @@ pub(super) fn front(front: &[&Candidate]) -> String {
         "format",
         "accuracy",
         "95 % interval",
-        "",
+        "how",
         "time",
         "time, p95",
         "one image",
