@@ -3,8 +3,8 @@
 use super::jpeg_name;
 use super::plot::{Area, Axis, Mark, Plot, Side, WIDTH, figure as section, nothing};
 use super::scale::Scale;
-use super::tables::standing;
-use super::text::{bytes, count, interval, micros, percent, trimmed};
+use super::tables::in_words;
+use super::text::{bytes, count, micros, percent, trimmed};
 use imgcalc_shared::explore::{Answer, Baseline, Candidate, Rung};
 use imgcalc_shared::format::Format;
 use std::collections::BTreeSet;
@@ -121,7 +121,7 @@ pub(super) fn figure(answer: &Answer, front: &[&Candidate], ladder: &[Rung], ove
             (true, false) => ("fo", 4.0),
             (true, true) => ("fm", 4.6),
         };
-        plot.dot(class, place, radius, &title(candidate, accuracy));
+        plot.dot(class, place, radius, &in_words(candidate, accuracy));
     };
     under
         .iter()
@@ -288,16 +288,4 @@ fn draw_baselines(plot: &mut Plot, answer: &Answer, x: &Scale, y: &Scale, over: 
         let sides = [Side::Middle, Side::Right, Side::Left];
         plot.label("jpegname", &sides, within, place, &name);
     }
-}
-
-fn title(candidate: &Candidate, accuracy: f64) -> String {
-    format!(
-        "{}: {} ({}) {} · {} · {}",
-        candidate.format,
-        percent(accuracy),
-        interval(candidate.accuracy_low, candidate.accuracy_high),
-        standing(candidate),
-        micros(candidate.time_us),
-        bytes(candidate.bytes)
-    )
 }

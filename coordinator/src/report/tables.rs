@@ -13,6 +13,19 @@ pub(super) fn standing(candidate: &Candidate) -> &'static str {
     }
 }
 
+/// A format with what it is worth and costs, in one line.
+pub(super) fn in_words(candidate: &Candidate, accuracy: f64) -> String {
+    format!(
+        "{}: {} ({}) {} · {} · {}",
+        candidate.format,
+        percent(accuracy),
+        interval(candidate.accuracy_low, candidate.accuracy_high),
+        standing(candidate),
+        micros(candidate.time_us),
+        bytes(candidate.bytes)
+    )
+}
+
 /// The recommended format of each budget.
 pub(super) fn ladder(answer: &Answer, ladder: &[Rung]) -> String {
     if ladder.is_empty() {
