@@ -1,6 +1,7 @@
 //! A build: a spec resolved against its dataset and hardware, so that nothing outside it decides its outcome.
 
 use crate::bucket::Choice;
+use crate::chain::Strategy;
 use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::format::{Format, Size};
@@ -42,6 +43,8 @@ pub struct Build {
     pub scratch: Hyper,
     /// From a predecessor's weights.
     pub transfer: Hyper,
+    /// Where the first weights of sampled formats come from.
+    pub strategy: Strategy,
     /// Parts the formats are cut into.
     pub buckets: u16,
     /// Buckets sampled.

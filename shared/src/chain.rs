@@ -1,6 +1,18 @@
 //! The chain: trainings that hand weights from the densest sampled format to the sparsest.
 
 use crate::format::Format;
+use serde::{Deserialize, Serialize};
+
+/// Where the first weights of the sampled formats come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// The densest from scratch, each other from the nearest denser one: the chain.
+    #[default]
+    DenseToSparse,
+    /// Every format from scratch: what the chain is compared with.
+    Scratch,
+}
 
 /// One training of the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ mod check;
 mod resolve;
 
 use crate::bucket::Choice;
+use crate::chain::Strategy;
 use crate::format::Sampling;
 use crate::space::Keeps;
 use crate::training::Net;
@@ -68,6 +69,8 @@ pub struct TrainingSpec {
     pub epochs: u32,
     /// Epochs of a link that starts from its predecessor's weights; a tenth of `epochs` unless given.
     pub epochs_transfer: Option<u32>,
+    /// Where first weights come from: `dense_to_sparse` (the chain) or `scratch`.
+    pub strategy: Strategy,
     /// Peak learning rate from scratch.
     pub learning_rate: f64,
     /// Peak learning rate of a link; that from scratch unless given.
@@ -178,6 +181,7 @@ impl Default for TrainingSpec {
         TrainingSpec {
             epochs: 20,
             epochs_transfer: None,
+            strategy: Strategy::DenseToSparse,
             learning_rate: 0.1,
             learning_rate_transfer: None,
             momentum: 0.9,

@@ -6,7 +6,7 @@
 use super::{Known, Planned, Stage, Standing};
 use imgcalc_shared::bucket::{Buckets, next_round};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::chain::{Link, extend};
+use imgcalc_shared::chain::{Link, Strategy, extend};
 use imgcalc_shared::explore::{Findings, TrainedLink};
 use imgcalc_shared::format::{Family, Format, spread};
 use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId};
@@ -111,7 +111,11 @@ impl Walk<'_> {
         formats.sort_by(|a, b| a.density_order(*b));
         let mut ended = true;
         for format in formats {
-            let trained: Vec<Format> = self.trained.keys().copied().collect();
+            // From scratch nothing is anybody's ancestor.
+            let trained: Vec<Format> = match self.build.strategy {
+                Strategy::DenseToSparse => self.trained.keys().copied().collect(),
+                Strategy::Scratch => Vec::new(),
+            };
             for link in extend(&trained, &[format]) {
                 ended &= self.link(link, number, findings);
             }

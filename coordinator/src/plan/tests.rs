@@ -3,6 +3,7 @@
 use super::testing::{build, run};
 use super::{Known, Stage, Standing, plan};
 use imgcalc_shared::build::Build;
+use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::task::{Input, Start, Task};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,14 @@ fn every_link_waits_for_its_parents_weights() {
     let (without_root, _) = run(&build, |_| 0, doomed);
     assert!(without_root.complete, "a build without its roots ends, saying so");
     assert!(!without_root.findings.missing.is_empty());
+}
+
+#[test]
+fn from_scratch_every_format_is_a_root_and_waits_for_nothing() {
+    let build = Build { strategy: Strategy::Scratch, buckets: 1, buckets_sampled: 1, formats_per_bucket: 96, ..build() };
+    let (done, _) = run(&build, |_| 0, |_| false);
+    assert_eq!(done.findings.chain.len(), 96);
+    assert!(done.findings.chain.iter().all(|link| link.link.parent.is_none()));
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl FromStr for Sampling {
 }
 
 /// Splits the last `-xNUMBER` off a text; numbers have one spelling: no sign, no leading zero.
-fn take_number<'a>(text: &'a str, letter: char) -> Option<(&'a str, u16)> {
+fn take_number(text: &str, letter: char) -> Option<(&str, u16)> {
     let (rest, last) = text.rsplit_once('-')?;
     let digits = last.strip_prefix(letter)?;
     let number: u16 = digits.parse().ok()?;

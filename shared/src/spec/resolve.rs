@@ -160,6 +160,7 @@ impl Spec {
             net: self.net.clone(),
             scratch,
             transfer,
+            strategy: training.strategy,
             buckets: self.buckets.count,
             buckets_sampled: self.buckets.sampled,
             formats_per_bucket: self.buckets.formats_per_bucket,
