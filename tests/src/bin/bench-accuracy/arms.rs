@@ -1,0 +1,211 @@
+//! What is compared: the chain, its bucket maxima, and the peers at the chain's cost.
+
+use crate::metrics::{Score, Truth, epoch_cost};
+use crate::runs::{Found, Training};
+use imgcalc_shared::bucket::Buckets;
+use imgcalc_shared::digest::Digest;
+use imgcalc_shared::format::Format;
+use imgcalc_shared::performance::{PerformanceModel, bucket_maxima};
+use std::collections::BTreeMap;
+
+/// Validation images of the benchmark's builds.
+const VALIDATION_IMAGES: u32 = 2000;
+
+fn cost(trained: &[Training]) -> f64 {
+    trained
+        .iter()
+        .map(|training| training.curve.len() as f64 * epoch_cost(training.format))
+        .sum()
+}
+
+/// The performance model of a build of the chain.
+pub fn chain(found: &Found, truth: &Truth) -> Score {
+    let predicted = found
+        .candidates
+        .iter()
+        .map(|candidate| (candidate.format, 100.0 * candidate.accuracy))
+        .collect();
+    truth.score(&predicted, found.trained.len() as f64, cost(&found.trained))
+}
+
+/// The same trainings, predicted by the paper's maximum per bucket.
+pub fn bucket_maximum(found: &Found, truth: &Truth) -> Score {
+    let times: Vec<(Format, f64)> = found
+        .candidates
+        .iter()
+        .map(|candidate| (candidate.format, candidate.time_us))
+        .collect();
+    let count = found
+        .candidates
+        .iter()
+        .map(|candidate| candidate.bucket + 1)
+        .max()
+        .unwrap_or(1);
+    let buckets = Buckets::cut(&times, count);
+    let trained: Vec<(Format, f64)> = found
+        .trained
+        .iter()
+        .map(|training| (training.format, training.accuracy))
+        .collect();
+    let maxima = bucket_maxima(&buckets, &trained);
+    let predicted = buckets
+        .iter()
+        .filter_map(|(index, format)| Some((format, 100.0 * maxima[index]?)))
+        .collect();
+    truth.score(&predicted, found.trained.len() as f64, cost(&found.trained))
+}
+
+/// One seed of brute force as a prediction of the mean of the others: the ceiling that noise leaves.
+pub fn seeds_against_each_other(brute: &[Found], truth: &Truth) -> Score {
+    let scores: Vec<Score> = (0..brute.len())
+        .map(|left_out| {
+            let others: Vec<usize> = (0..brute.len()).filter(|index| *index != left_out).collect();
+            let mut accuracy: BTreeMap<Format, f64> = BTreeMap::new();
+            for &other in &others {
+                for training in &brute[other].trained {
+                    let test = training.test_accuracy.unwrap_or(training.accuracy);
+                    *accuracy.entry(training.format).or_default() += 100.0 * test / others.len() as f64;
+                }
+            }
+            let rest = Truth {
+                formats: truth.formats.clone(),
+                accuracy,
+                epochs: truth.epochs,
+            };
+            let said = brute[left_out]
+                .trained
+                .iter()
+                .map(|training| (training.format, 100.0 * training.accuracy))
+                .collect();
+            rest.score(
+                &said,
+                brute[left_out].trained.len() as f64,
+                cost(&brute[left_out].trained),
+            )
+        })
+        .collect();
+    Score::mean(&scores)
+}
+
+/// Formats drawn at random and trained from scratch until the cost is spent; the best seen is taken.
+pub fn random(brute: &[Found], truth: &Truth, budget: f64, draws: u64) -> Score {
+    mean_over_draws(draws, |draw| {
+        let trained = drawn(brute, budget, draw);
+        let seen: BTreeMap<Format, f64> = trained
+            .iter()
+            .map(|training| (training.format, training.accuracy))
+            .collect();
+        let (regret, regret_max) = truth.regret(|format| seen.get(&format).copied());
+        let (trainings, cost) = (trained.len() as f64, cost(&trained));
+        Score {
+            error: None,
+            tau: None,
+            pairs: None,
+            regret,
+            regret_max,
+            trainings,
+            cost,
+        }
+    })
+}
+
+/// The same draws under our performance model: what the choice of buckets and the chain add to it.
+pub fn random_modelled(brute: &[Found], truth: &Truth, budget: f64, draws: u64) -> Score {
+    mean_over_draws(draws, |draw| {
+        let trained = drawn(brute, budget, draw);
+        let observed: Vec<(Format, f64)> = trained
+            .iter()
+            .map(|training| (training.format, training.accuracy))
+            .collect();
+        let model = PerformanceModel::fit(&observed, VALIDATION_IMAGES).expect("at least one is trained");
+        let mut said: BTreeMap<Format, f64> = truth
+            .accuracy
+            .keys()
+            .map(|&format| (format, 100.0 * model.predict(format).accuracy))
+            .collect();
+        said.extend(
+            observed
+                .iter()
+                .map(|(format, accuracy)| (*format, 100.0 * accuracy)),
+        );
+        truth.score(&said, trained.len() as f64, cost(&trained))
+    })
+}
+
+/// Successive halving (Jamieson and Talwalkar, "Non-stochastic best arm identification", 2016) with factor 2 over
+/// formats drawn at random, at most this cost: the curves of brute force stand for its partial trainings. They come
+/// from a schedule laid out for all epochs, which flatters nobody: early epochs are noisier than a short schedule's.
+pub fn successive_halving(brute: &[Found], truth: &Truth, budget: f64, draws: u64) -> Score {
+    mean_over_draws(draws, |draw| {
+        let seed = &brute[(draw % brute.len() as u64) as usize];
+        let order = shuffled(&seed.trained, draw);
+        let mut best: Option<(Vec<(Format, f64)>, f64, usize)> = None;
+        for count in 1..=order.len() {
+            let (seen, spent) = halve(&order[..count], truth);
+            if spent > budget && best.is_some() {
+                break;
+            }
+            best = Some((seen, spent, count));
+        }
+        let (seen, cost, count) = best.expect("at least one format is tried");
+        let seen: BTreeMap<Format, f64> = seen.into_iter().collect();
+        let (regret, regret_max) = truth.regret(|format| seen.get(&format).copied());
+        Score {
+            error: None,
+            tau: None,
+            pairs: None,
+            regret,
+            regret_max,
+            trainings: count as f64,
+            cost,
+        }
+    })
+}
+
+/// The last accuracy seen of each format, and what it cost.
+fn halve(formats: &[Training], truth: &Truth) -> (Vec<(Format, f64)>, f64) {
+    let mut alive: Vec<&Training> = formats.iter().collect();
+    let mut seen: BTreeMap<Format, f64> = BTreeMap::new();
+    let (mut done, mut spent) = (0usize, 0.0);
+    let epochs = truth.epochs as usize;
+    let mut until = 1;
+    loop {
+        for training in &alive {
+            spent += (until - done) as f64 * epoch_cost(training.format);
+            seen.insert(training.format, training.curve[until - 1].accuracy);
+        }
+        if until == epochs {
+            return (seen.into_iter().collect(), spent);
+        }
+        alive.sort_by(|a, b| seen[&b.format].total_cmp(&seen[&a.format]));
+        alive.truncate(alive.len().div_ceil(2));
+        done = until;
+        until = (2 * until).min(epochs);
+    }
+}
+
+fn drawn(brute: &[Found], budget: f64, draw: u64) -> Vec<Training> {
+    let seed = &brute[(draw % brute.len() as u64) as usize];
+    let mut trained: Vec<Training> = Vec::new();
+    for training in shuffled(&seed.trained, draw) {
+        trained.push(training);
+        if cost(&trained) > budget {
+            // The last one would be over the budget; a single training is always allowed.
+            if trained.len() > 1 {
+                trained.pop();
+            }
+            break;
+        }
+    }
+    trained
+}
+
+fn shuffled(trained: &[Training], draw: u64) -> Vec<Training> {
+    let mut order = trained.to_vec();
+    order.sort_by_key(|training| Digest::of_value(&("draw", draw, training.format)));
+    order
+}
+
+fn mean_over_draws(draws: u64, score: impl Fn(u64) -> Score) -> Score {
+    Score::mean(&(0..draws.max(1)).map(score).collect::<Vec<_>>())
+}

@@ -1,0 +1,204 @@
+//! What is measured: error, rank agreement, regret, cost.
+
+use crate::runs::Found;
+use imgcalc_shared::format::{Format, Size};
+use std::collections::BTreeMap;
+
+/// Pairs of formats closer than this are within the noise, points of accuracy.
+pub const BAND: f64 = 2.0;
+/// Time budgets: as many as the chain has buckets.
+const BUDGETS: usize = 12;
+const SIZE: Size = Size {
+    height: 32,
+    width: 32,
+};
+
+/// What brute force says.
+pub struct Truth {
+    /// Formats in order of time, with time in µs.
+    pub formats: Vec<(Format, f64)>,
+    /// Mean test accuracy over seeds, in points.
+    pub accuracy: BTreeMap<Format, f64>,
+    /// Epochs of a training from scratch.
+    pub epochs: f64,
+}
+
+/// How well something does.
+#[derive(Clone, Copy, Debug)]
+pub struct Score {
+    /// Mean absolute error of accuracy, points; none where nothing is predicted.
+    pub error: Option<f64>,
+    /// Kendall's tau with the truth.
+    pub tau: Option<f64>,
+    /// Share of the pairs outside the band that are ordered rightly.
+    pub pairs: Option<f64>,
+    /// Best accuracy minus that of the recommended format, mean over time budgets, points.
+    pub regret: f64,
+    /// The largest of them.
+    pub regret_max: f64,
+    /// Trainings it took.
+    pub trainings: f64,
+    /// Their cost in epochs on pixels' size.
+    pub cost: f64,
+}
+
+/// Cost of one epoch on a format relative to one on pixels.
+pub fn epoch_cost(format: Format) -> f64 {
+    let plane = format.plane(SIZE);
+    f64::from(plane.height * plane.width) / f64::from(SIZE.height * SIZE.width)
+}
+
+impl Truth {
+    /// From the seeds of brute force.
+    pub fn of(brute: &[Found]) -> Truth {
+        let mut formats: Vec<(Format, f64)> = brute[0]
+            .candidates
+            .iter()
+            .map(|candidate| (candidate.format, candidate.time_us))
+            .collect();
+        formats.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
+        let mut accuracy: BTreeMap<Format, f64> = BTreeMap::new();
+        for training in brute.iter().flat_map(|found| &found.trained) {
+            let test = training.test_accuracy.unwrap_or(training.accuracy);
+            *accuracy.entry(training.format).or_default() += 100.0 * test / brute.len() as f64;
+        }
+        let epochs = brute[0].trained[0].curve.len() as f64;
+        Truth {
+            formats,
+            accuracy,
+            epochs,
+        }
+    }
+
+    /// Cost of training everything from scratch once.
+    pub fn cost(&self) -> f64 {
+        self.formats
+            .iter()
+            .map(|(format, _)| self.epochs * epoch_cost(*format))
+            .sum()
+    }
+
+    /// Scores a predicted accuracy (in points) of every format.
+    pub fn score(&self, predicted: &BTreeMap<Format, f64>, trainings: f64, cost: f64) -> Score {
+        let pairs: Vec<(f64, f64)> = self
+            .accuracy
+            .iter()
+            .filter_map(|(format, truth)| Some((*truth, *predicted.get(format)?)))
+            .collect();
+        let error = pairs
+            .iter()
+            .map(|(truth, said)| (truth - said).abs())
+            .sum::<f64>()
+            / pairs.len() as f64;
+        let (regret, regret_max) = self.regret(|format| predicted.get(&format).copied());
+        Score {
+            error: Some(error),
+            tau: Some(tau(&pairs)),
+            pairs: Some(ordered(&pairs)),
+            regret,
+            regret_max,
+            trainings,
+            cost,
+        }
+    }
+
+    /// Mean and largest regret when the format with the highest value within each budget is taken; where none has
+    /// a value, the fastest is.
+    pub fn regret(&self, value: impl Fn(Format) -> Option<f64>) -> (f64, f64) {
+        let regrets: Vec<f64> = (1..=BUDGETS)
+            .map(|budget| {
+                let within = &self.formats[..budget * self.formats.len() / BUDGETS];
+                let best = within
+                    .iter()
+                    .map(|(format, _)| self.accuracy[format])
+                    .fold(f64::MIN, f64::max);
+                let known = within
+                    .iter()
+                    .filter_map(|(format, _)| Some((*format, value(*format)?)));
+                let taken = known
+                    .max_by(|a, b| a.1.total_cmp(&b.1))
+                    .map_or(within[0].0, |(format, _)| format);
+                best - self.accuracy[&taken]
+            })
+            .collect();
+        (
+            regrets.iter().sum::<f64>() / regrets.len() as f64,
+            regrets.iter().copied().fold(0.0, f64::max),
+        )
+    }
+}
+
+impl Score {
+    /// The mean of several.
+    pub fn mean(scores: &[Score]) -> Score {
+        let count = scores.len() as f64;
+        let mean = |of: fn(&Score) -> f64| scores.iter().map(of).sum::<f64>() / count;
+        let known = |of: fn(&Score) -> Option<f64>| {
+            let values: Option<Vec<f64>> = scores.iter().map(of).collect();
+            values.map(|values| values.iter().sum::<f64>() / count)
+        };
+        Score {
+            error: known(|score| score.error),
+            tau: known(|score| score.tau),
+            pairs: known(|score| score.pairs),
+            regret: mean(|score| score.regret),
+            regret_max: scores.iter().map(|score| score.regret_max).fold(0.0, f64::max),
+            trainings: mean(|score| score.trainings),
+            cost: mean(|score| score.cost),
+        }
+    }
+}
+
+/// Kendall's tau-a of pairs of values (Kendall, "A new measure of rank correlation", 1938).
+fn tau(pairs: &[(f64, f64)]) -> f64 {
+    let mut sum = 0.0;
+    let mut count = 0.0;
+    for (index, a) in pairs.iter().enumerate() {
+        for b in &pairs[index + 1..] {
+            let product = (a.0 - b.0) * (a.1 - b.1);
+            sum += if product == 0.0 { 0.0 } else { product.signum() };
+            count += 1.0;
+        }
+    }
+    sum / count
+}
+
+/// Share of pairs whose true values differ by more than the band that are ordered rightly.
+fn ordered(pairs: &[(f64, f64)]) -> f64 {
+    let (mut right, mut all) = (0.0, 0.0);
+    for (index, a) in pairs.iter().enumerate() {
+        for b in &pairs[index + 1..] {
+            if (a.0 - b.0).abs() > BAND {
+                all += 1.0;
+                right += if (a.0 - b.0) * (a.1 - b.1) > 0.0 { 1.0 } else { 0.0 };
+            }
+        }
+    }
+    right / all
+}
+
+/// The table of the README.
+pub fn markdown(truth: &Truth, table: &[(String, Score)]) -> String {
+    let mut text = String::from(
+        "| | error, points | tau | pairs > 2 points right | mean regret, points | largest | trainings | cost, epochs | brute force ÷ cost |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+    );
+    let number =
+        |value: Option<f64>, digits: usize| value.map_or("–".into(), |value| format!("{value:.digits$}"));
+    for (name, score) in table {
+        let pairs = score
+            .pairs
+            .map_or("–".into(), |share| format!("{:.1} %", 100.0 * share));
+        text += &format!(
+            "| {name} | {} | {} | {pairs} | {:.2} | {:.2} | {:.1} | {:.1} | {:.1} |\n",
+            number(score.error, 2),
+            number(score.tau, 2),
+            score.regret,
+            score.regret_max,
+            score.trainings,
+            score.cost,
+            truth.cost() / score.cost,
+        );
+    }
+    text
+}
