@@ -1,1 +1,25 @@
-//! imgcalc-tests
+//! Proves the whole from outside: real programs, real processes, real data, nothing but loopback.
+//!
+//! Links neither worker nor engine, so it builds without libtorch; it starts the two programs of its own profile.
+//!
+//! - [`programs`]: the two programs, started, waited for within bounds, and what they said.
+//! - [`sandbox`]: a folder of one test: bases, specs, data directories.
+//! - [`spec`]: build specs that take seconds.
+//! - [`answers`]: what must be equal between two builds.
+//! - [`processes`]: what runs on behalf of a test, and how it is killed.
+//! - [`images`]: colour images in class folders.
+//! - [`disk`]: a disk that is too small.
+//! - [`dice`]: numbers that look random and come back with their seed.
+
+pub mod dice;
+
+pub mod processes;
+pub mod programs;
+
+pub mod images;
+pub mod spec;
+
+pub mod sandbox;
+
+pub mod answers;
+pub mod disk;

@@ -1,0 +1,69 @@
+//! What must be equal between two builds of one spec, whatever happened to them on the way.
+
+use crate::sandbox::Sandbox;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The outcome of a build without what may differ: wall times, and under which attempt the weights lie.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The chain: format, parent, round, bucket, accuracies, digest of the weights, curve.
+    pub chain: Vec<Value>,
+    /// Every format with its cost and accuracy.
+    pub formats: Vec<Value>,
+}
+
+/// Attempts at each task, by the task's name.
+pub type Attempts = BTreeMap<String, Task>;
+
+/// A task with its attempts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// In words.
+    pub what: String,
+    /// `done`, `leased`, `waiting` or `quarantined`.
+    pub standing: String,
+    /// Each with `token`, `worker` and `failure`.
+    pub attempts: Vec<Value>,
+}
+
+impl Outcome {
+    /// Of the latest build of a data directory.
+    pub fn of(sandbox: &Sandbox, data_dir: &str) -> Outcome {
+        let status = sandbox.ask(data_dir, &["status", "--json"]).json();
+        let mut chain = list(&status["chain"]);
+        for link in &mut chain {
+            let link = link.as_object_mut().expect("a link is an object");
+            for may_differ in ["seconds", "weights"] {
+                assert!(link.remove(may_differ).is_some(), "a link has {may_differ}");
+            }
+            assert!(link.contains_key("weights_digest") && link.contains_key("parent"), "{link:?}");
+        }
+        let formats = list(&sandbox.ask(data_dir, &["explore", "--all", "--json"]).json());
+        Outcome { chain, formats }
+    }
+}
+
+/// The attempts of the latest build of a data directory, however it is doing.
+pub fn attempts(sandbox: &Sandbox, data_dir: &str) -> Attempts {
+    let status = sandbox.ask(data_dir, &["status", "--json"]).json();
+    let text = |value: &Value| value.as_str().expect("a text").to_string();
+    let tasks = list(&status["attempts"]).into_iter().map(|task| {
+        let attempts = list(&task["attempts"]);
+        (text(&task["task"]), Task { what: text(&task["what"]), standing: text(&task["standing"]), attempts })
+    });
+    tasks.collect()
+}
+
+/// The tokens of a task's attempts.
+pub fn tokens(task: &Task) -> Vec<u64> {
+    task.attempts.iter().map(|attempt| attempt["token"].as_u64().expect("a token")).collect()
+}
+
+/// A JSON array.
+///
+/// # Panics
+/// If it is none.
+pub fn list(value: &Value) -> Vec<Value> {
+    value.as_array().unwrap_or_else(|| panic!("no list: {value}")).clone()
+}

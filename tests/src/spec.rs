@@ -1,0 +1,89 @@
+//! Build specs that take seconds.
+
+use std::path::Path;
+use toml::{Table, Value};
+
+/// Sixteen formats, a net of two channels, six trainings of a chain and one on pixels.
+const TINY: &str = r#"
+name = "tiny"
+base = "base"
+dataset = "fashion"
+
+[space]
+samplings = ["1x1", "4x4"]
+blocks = [8]
+quants = [50]
+
+[net]
+name = "small_resnet"
+width = 2
+blocks = [1]
+
+[training]
+epochs = 2
+epochs_transfer = 1
+batch_size = 32
+train_images = 256
+validation_images = 64
+test_images = 64
+
+[buckets]
+count = 4
+sampled = 3
+formats_per_bucket = 2
+
+[profile]
+batch = 16
+jpeg_qualities = [75]
+
+[workers]
+count = 2
+threads = 1
+"#;
+
+/// A spec to be changed and written.
+#[derive(Clone, Debug)]
+pub struct Spec(Table);
+
+impl Spec {
+    /// About five seconds of work, most of it starting processes and measuring.
+    ///
+    /// # Panics
+    /// Never: the text is a constant.
+    pub fn tiny() -> Spec {
+        Spec(TINY.parse().expect("the tiny spec is TOML"))
+    }
+
+    /// The tiny spec with trainings long enough to be killed in their middle: about fifteen seconds of them.
+    pub fn long() -> Spec {
+        Spec::tiny()
+            .with("training.epochs", 60)
+            .with("training.epochs_transfer", 40)
+            .with("training.train_images", 700)
+            .with("training.validation_images", 200)
+    }
+
+    /// Sets a field, named `table.key` or `key`.
+    ///
+    /// # Panics
+    /// If `table` is no table.
+    pub fn with(mut self, field: &str, value: impl Into<Value>) -> Spec {
+        let (table, key) = match field.split_once('.') {
+            None => (&mut self.0, field),
+            Some((table, key)) => {
+                let entry = self.0.entry(table).or_insert_with(|| Table::new().into());
+                (entry.as_table_mut().expect("a table of the spec"), key)
+            }
+        };
+        table.insert(key.into(), value.into());
+        self
+    }
+
+    /// Writes it to a file.
+    ///
+    /// # Panics
+    /// If the file cannot be written.
+    pub fn write(&self, path: &Path) {
+        std::fs::write(path, self.0.to_string()).expect("a spec can be written");
+    }
+}
