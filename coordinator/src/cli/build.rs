@@ -96,7 +96,7 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
         program: None,
     })?;
     let end = watch(&leader, &id, &mut local).await;
-    local.stop(GRACE);
+    tokio::task::block_in_place(|| local.stop(GRACE));
     // What a worker said while it stopped is in the ledger before this program ends.
     let view = leader.view(id.clone()).await;
     match end? {

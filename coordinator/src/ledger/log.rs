@@ -45,6 +45,16 @@ pub enum LogError {
         /// Where and how.
         what: String,
     },
+    /// Intact, but not of this release.
+    #[error("the ledger {path} is of another release: entry {entry}: {what}; use that release, or another data directory")]
+    OtherRelease {
+        /// The file.
+        path: PathBuf,
+        /// Number of the entry, from 1.
+        entry: u64,
+        /// What this release cannot read.
+        what: String,
+    },
     /// The disk has no room.
     #[error(
         "no room is left for the ledger {path}; free some and run the same command again, nothing acknowledged is lost"
@@ -217,7 +227,8 @@ fn read_all(database: &Database, path: &Path) -> Result<Vec<Command>, LogError> 
         }
         let command =
             unframe(frame).ok_or_else(|| damaged(format!("entry {index} does not match its checksum")))?;
-        commands.push(command.map_err(|error| damaged(format!("entry {index} is no command: {error}")))?);
+        let other = |what: serde_json::Error| LogError::OtherRelease { path: path.into(), entry: *index, what: what.to_string() };
+        commands.push(command.map_err(other)?);
     }
     Ok(commands)
 }

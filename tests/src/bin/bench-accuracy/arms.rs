@@ -9,7 +9,7 @@ use imgcalc_shared::performance::{PerformanceModel, bucket_maxima};
 use std::collections::BTreeMap;
 
 /// Validation images of the benchmark's builds.
-const VALIDATION_IMAGES: u32 = 2000;
+const VALIDATION_IMAGES: u32 = 1000;
 
 fn cost(trained: &[Training]) -> f64 {
     trained

@@ -18,11 +18,10 @@ use std::path::PathBuf;
 /// Seeds of brute force, and of the chain.
 const SEEDS: [u64; 3] = [1, 2, 3];
 /// Chains compared: name, `[buckets]` and `[training]` lines.
-const CHAINS: [(&str, &str); 4] = [
+const CHAINS: [(&str, &str); 3] = [
     ("chain, bend", "choice = \"bend\""),
     ("chain, uniform", "choice = \"uniform\""),
     ("chain, random", "choice = \"random\""),
-    ("chain, bend, 8 buckets", "choice = \"bend\"\nsampled = 8"),
 ];
 /// Draws of the random peers.
 const DRAWS: u64 = 300;

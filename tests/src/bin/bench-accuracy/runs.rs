@@ -9,7 +9,7 @@ use std::process::Command;
 /// A space of 72 formats: two block sizes, all keeps, three factors.
 const SPACE: &str = "[space]\nsamplings = [\"1x1\"]\nblocks = [8, 16]\nquants = [20, 50, 100]\n";
 const TRAINING: &str = "epochs = 8\nepochs_transfer = 2\nlearning_rate = 0.1\nlearning_rate_transfer = 0.05\n\
-    batch_size = 64\ntrain_images = 4000\nvalidation_images = 2000\ntest_images = 10000\n";
+    batch_size = 64\ntrain_images = 3000\nvalidation_images = 1000\ntest_images = 5000\n";
 
 /// What one build found.
 pub struct Found {
