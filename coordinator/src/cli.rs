@@ -88,7 +88,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         arguments.extend(forwarded.arguments);
         let status = imgcalc_cluster::run_tool(&arguments)?;
         // A tool ended by a signal has no code; 1 says that it did not succeed.
-        Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)))
+        Ok(ExitCode::from(
+            status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(1),
+        ))
     };
     match cli.verb {
         Verb::Data(forwarded) => return forward("data", forwarded),
@@ -98,7 +103,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         _ => {}
     }
     let data_dir = DataDir::of(cli.data_dir.as_deref())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let done = runtime.block_on(async {
         match cli.verb {
             Verb::Build(arguments) => return build::run(arguments, &data_dir).await,
@@ -110,7 +118,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Logs(arguments) => look::logs(arguments, &data_dir).await?,
             Verb::Cancel(arguments) => look::cancel(arguments, &data_dir).await?,
             Verb::Profile(arguments) => profile::run(arguments, &data_dir).await?,
-            Verb::Data(_) | Verb::Encode(_) | Verb::Decode(_) | Verb::Inspect(_) => unreachable!("forwarded above"),
+            Verb::Data(_) | Verb::Encode(_) | Verb::Decode(_) | Verb::Inspect(_) => {
+                unreachable!("forwarded above")
+            }
         }
         Ok(ExitCode::SUCCESS)
     });

@@ -7,6 +7,8 @@
 mod core;
 mod logbook;
 mod request;
+#[cfg(test)]
+mod tests;
 mod workers;
 
 pub(crate) use logbook::read as log_lines;

@@ -124,7 +124,10 @@ mod tests {
             worker("a", true, None),
             worker("b", true, None),
         ];
-        assert_eq!(place(&[profile(), training(), training()], &busy), [(0, 2), (1, 1)]);
+        assert_eq!(
+            place(&[profile(), training(), training()], &busy),
+            [(0, 2), (1, 1)]
+        );
         let only_host = [worker("a", false, Some(Busy::Work)), worker("a", true, None)];
         assert_eq!(place(&[profile(), training()], &only_host), []);
     }

@@ -28,7 +28,9 @@ pub(super) async fn report(arguments: ReportArgs, data_dir: &DataDir) -> anyhow:
     let id = source.find(arguments.build.as_deref()).await?;
     let view = source.view(&id).await?;
     let answer = view.plan().answer(&view.build);
-    let path = arguments.out.unwrap_or_else(|| PathBuf::from(format!("{id}.html")));
+    let path = arguments
+        .out
+        .unwrap_or_else(|| PathBuf::from(format!("{id}.html")));
     write_report(&view, &answer, &path)?;
     output::print(&path.display().to_string());
     Ok(())
@@ -53,14 +55,19 @@ pub(super) fn write_report(view: &BuildView, answer: &Answer, path: &Path) -> an
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::write(path, report::html(answer, &ladder, &facts)).with_context(|| format!("cannot write {}", path.display()))
+    std::fs::write(path, report::html(answer, &ladder, &facts))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Cost of the chain, as planned so far, and of training every feasible format from scratch, in epochs on pixels.
 pub(super) fn costs(build: &Build, plan: &Plan) -> (f64, f64) {
     let of_chain = plan.tasks.iter().filter(|planned| planned.stage == Stage::Chain);
     let chain = of_chain.map(|planned| build.training_cost(&planned.task)).sum();
-    let all = plan.feasible.iter().map(|&format| build.epoch_cost(build.shape(format))).sum::<f64>();
+    let all = plan
+        .feasible
+        .iter()
+        .map(|&format| build.epoch_cost(build.shape(format)))
+        .sum::<f64>();
     (chain, all * f64::from(build.scratch.epochs))
 }
 
@@ -85,14 +92,33 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
         return output::json(&value);
     }
     // The fastest baseline is the one to beat in time, the smallest the one to beat in space.
-    let fastest = answer.baselines.iter().min_by(|a, b| a.time_us.total_cmp(&b.time_us));
+    let fastest = answer
+        .baselines
+        .iter()
+        .min_by(|a, b| a.time_us.total_cmp(&b.time_us));
     let smallest = answer.baselines.iter().min_by(|a, b| a.bytes.total_cmp(&b.bytes));
-    let mut rows: Vec<Vec<String>> = ladder.iter().map(|rung| rung_row(rung, fastest, smallest)).collect();
+    let mut rows: Vec<Vec<String>> = ladder
+        .iter()
+        .map(|rung| rung_row(rung, fastest, smallest))
+        .collect();
     rows.extend(answer.baselines.iter().map(baseline_row));
-    let headings = ["within", "format", ">accuracy", ">95 %", "known by", ">time", ">bytes", ">vs JPEG time", ">space"];
+    let headings = [
+        "within",
+        "format",
+        ">accuracy",
+        ">95 %",
+        "known by",
+        ">time",
+        ">bytes",
+        ">vs JPEG time",
+        ">space",
+    ];
     output::table(&headings, rows);
     for missing in &answer.missing {
-        eprintln!("missing: {missing} failed; `imgcalc logs {}` tells why", answer.build);
+        eprintln!(
+            "missing: {missing} failed; `imgcalc logs {}` tells why",
+            answer.build
+        );
     }
     Ok(())
 }
@@ -110,7 +136,9 @@ fn rung_row(rung: &Rung, fastest: Option<&Baseline>, smallest: Option<&Baseline>
         (Some(low), Some(high)) => format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high),
         _ => "-".into(),
     };
-    let ratio = |baseline: Option<f64>, ours: f64| baseline.map_or("-".into(), |baseline| format!("{:.1}×", baseline / ours));
+    let ratio = |baseline: Option<f64>, ours: f64| {
+        baseline.map_or("-".into(), |baseline| format!("{:.1}×", baseline / ours))
+    };
     vec![
         within,
         best.format.to_string(),
@@ -130,7 +158,12 @@ fn baseline_row(baseline: &Baseline) -> Vec<String> {
         baseline.jpeg.to_string(),
         percent(baseline.accuracy),
         "-".into(),
-        if baseline.accuracy.is_some() { "measured" } else { "-" }.into(),
+        if baseline.accuracy.is_some() {
+            "measured"
+        } else {
+            "-"
+        }
+        .into(),
         units::time(baseline.time_us),
         units::bytes(baseline.bytes),
         "1.0×".into(),

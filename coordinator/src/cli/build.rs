@@ -58,16 +58,32 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
     let dataset = spec_file::dataset(&file).await?;
     let workers = arguments.workers.unwrap_or(file.spec.workers.count);
     let hardware = imgcalc_cluster::hardware_class(file.spec.workers.threads)?;
-    if let Some(named) = file.spec.profile.hardware.as_ref().filter(|named| **named != hardware) {
-        tracing::warn!("the spec wants profiles of {named}; this machine is {hardware} and cannot measure them");
+    if let Some(named) = file
+        .spec
+        .profile
+        .hardware
+        .as_ref()
+        .filter(|named| **named != hardware)
+    {
+        tracing::warn!(
+            "the spec wants profiles of {named}; this machine is {hardware} and cannot measure them"
+        );
         anyhow::ensure!(
             arguments.profile.is_some(),
             "profile.hardware = {named:?}: this machine is {hardware:?}; give a recorded profile with --profile"
         );
     }
-    let build = file.spec.resolve(&Surroundings { base: file.base.clone(), dataset, hardware })?;
+    let build = file.spec.resolve(&Surroundings {
+        base: file.base.clone(),
+        dataset,
+        hardware,
+    })?;
     let id = build.id();
-    let records = arguments.profile.as_deref().map(|path| profile::read(path, &build)).transpose()?;
+    let records = arguments
+        .profile
+        .as_deref()
+        .map(|path| profile::read(path, &build))
+        .transpose()?;
 
     let what = format!("imgcalc build {}", arguments.spec.display());
     let lock = data_dir.lock(&what)?;
@@ -84,7 +100,11 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
         let adopted = leader.adopt(records).await?;
         eprintln!("took {adopted} recorded profile results over");
     }
-    eprintln!("{} build {id} in {}", if known { "going on with" } else { "started" }, data_dir.0.display());
+    eprintln!(
+        "{} build {id} in {}",
+        if known { "going on with" } else { "started" },
+        data_dir.0.display()
+    );
 
     let mut local = LocalWorkers::start(LocalOptions {
         count: usize::from(workers),
@@ -114,14 +134,18 @@ async fn open_leader(data_dir: &DataDir) -> anyhow::Result<Leader> {
     let since = Instant::now();
     loop {
         match Leader::start(&data_dir.0, Terms::default()) {
-            Err(LogError::Busy { .. }) if since.elapsed() < LEDGER_WAIT => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(LogError::Busy { .. }) if since.elapsed() < LEDGER_WAIT => {
+                tokio::time::sleep(Duration::from_millis(50)).await
+            }
             started => return Ok(started?),
         }
     }
 }
 
 async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyhow::Result<End> {
-    let started_at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as u64;
+    let started_at = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)?
+        .as_millis() as u64;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut display = Watch::new();
     let mut look = tokio::time::interval(LOOK);
@@ -134,14 +158,26 @@ async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyho
         }
         for report in local.check() {
             match report {
-                Report::Died { worker, how, log, restart_in: _ } => {
+                Report::Died {
+                    worker,
+                    how,
+                    log,
+                    restart_in: _,
+                } => {
                     // Its end was seen, so nobody needs to wait for the lease.
                     let why = format!("the worker ended: {how}");
-                    leader.gone(Some(worker.clone()), FailureClass::WorkerLost, why).await?;
-                    display.say(&format!("worker {worker} ended ({how}) and is started again; see {}", log.display()));
+                    leader
+                        .gone(Some(worker.clone()), FailureClass::WorkerLost, why)
+                        .await?;
+                    display.say(&format!(
+                        "worker {worker} ended ({how}) and is started again; see {}",
+                        log.display()
+                    ));
                 }
                 Report::Restarted { .. } => {}
-                Report::NotStarted { worker, reason, .. } => display.say(&format!("worker {worker} cannot start: {reason}")),
+                Report::NotStarted { worker, reason, .. } => {
+                    display.say(&format!("worker {worker} cannot start: {reason}"))
+                }
             }
         }
         let view = leader.view(id.clone()).await?;
@@ -160,24 +196,44 @@ async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyho
 /// What the base said to an attempt that failed on it since `started_at`.
 fn storage_failure(view: &BuildView, started_at: u64) -> Option<String> {
     let open = view.attempts.iter().filter(|task| task.standing != "done");
-    let last = open.filter_map(|task| task.attempts.iter().rev().find(|attempt| attempt.failure.is_some()));
-    last.filter(|attempt| attempt.started_at_ms >= started_at).find_map(|attempt| match &attempt.failure {
-        Some((FailureClass::Storage, why)) => Some(why.clone()),
-        _ => None,
-    })
+    let last = open.filter_map(|task| {
+        task.attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.failure.is_some())
+    });
+    last.filter(|attempt| attempt.started_at_ms >= started_at)
+        .find_map(|attempt| match &attempt.failure {
+            Some((FailureClass::Storage, why)) => Some(why.clone()),
+            _ => None,
+        })
 }
 
-fn over(view: &BuildView, json: bool, report: Option<PathBuf>, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
-    if let BuildPhase::Ended { ending: Ending::Refused(reason), .. } = &view.phase {
+fn over(
+    view: &BuildView,
+    json: bool,
+    report: Option<PathBuf>,
+    data_dir: &DataDir,
+) -> anyhow::Result<ExitCode> {
+    if let BuildPhase::Ended {
+        ending: Ending::Refused(reason),
+        ..
+    } = &view.phase
+    {
         bail!("the build cannot be done: {reason}");
     }
     let plan = view.plan();
     let found = plan.answer(&view.build);
     keep_answer(data_dir, &found);
     let report = report.unwrap_or_else(|| data_dir.0.join("reports").join(format!("{}.html", view.id)));
-    answer::write_report(view, &found, &report).context("the build is done, but its report cannot be written")?;
+    answer::write_report(view, &found, &report)
+        .context("the build is done, but its report cannot be written")?;
     answer::print(view, &found, json)?;
     eprintln!("report: {}", report.display());
-    eprintln!("ask more: imgcalc explore {} --data-dir {} --time 200us", view.id, data_dir.0.display());
+    eprintln!(
+        "ask more: imgcalc explore {} --data-dir {} --time 200us",
+        view.id,
+        data_dir.0.display()
+    );
     Ok(ExitCode::SUCCESS)
 }

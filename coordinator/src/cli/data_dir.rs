@@ -31,9 +31,13 @@ impl DataDir {
         if let Some(named) = named {
             return Ok(DataDir(std::path::absolute(named)?));
         }
-        let share = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        let share = std::env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute());
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
-        let share = share.or_else(home).context("no home directory; name a data directory with --data-dir")?;
+        let share = share
+            .or_else(home)
+            .context("no home directory; name a data directory with --data-dir")?;
         Ok(DataDir(share.join("imgcalc")))
     }
 
@@ -51,12 +55,19 @@ impl DataDir {
 
     /// Takes the directory for this process, or says who has it.
     pub(super) fn lock(&self, what: &str) -> anyhow::Result<Lock> {
-        std::fs::create_dir_all(&self.0).with_context(|| format!("cannot make the data directory {}", self.0.display()))?;
-        let file = self.lock_file().with_context(|| format!("cannot open {}", self.0.join("lock").display()))?;
+        std::fs::create_dir_all(&self.0)
+            .with_context(|| format!("cannot make the data directory {}", self.0.display()))?;
+        let file = self
+            .lock_file()
+            .with_context(|| format!("cannot open {}", self.0.join("lock").display()))?;
         match file.try_lock() {
             Ok(()) => {
                 let lock = Lock(file);
-                lock.write(&Holder { pid: std::process::id(), address: None, what: what.into() })?;
+                lock.write(&Holder {
+                    pid: std::process::id(),
+                    address: None,
+                    what: what.into(),
+                })?;
                 Ok(lock)
             }
             Err(TryLockError::WouldBlock) => {
@@ -90,14 +101,23 @@ impl DataDir {
     }
 
     fn lock_file(&self) -> std::io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.0.join("lock"))
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.0.join("lock"))
     }
 }
 
 impl Lock {
     /// Says where the coordinator of this process listens.
     pub(super) fn announce(&self, address: std::net::SocketAddr, what: &str) -> anyhow::Result<()> {
-        self.write(&Holder { pid: std::process::id(), address: Some(address.to_string()), what: what.into() })
+        self.write(&Holder {
+            pid: std::process::id(),
+            address: Some(address.to_string()),
+            what: what.into(),
+        })
     }
 
     fn write(&self, holder: &Holder) -> anyhow::Result<()> {

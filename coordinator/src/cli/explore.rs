@@ -36,9 +36,16 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<(
     let mut source = Source::of(data_dir).await?;
     let id = source.find(arguments.build.as_deref()).await?;
     let answer = source.answer(data_dir, &id).await?;
-    anyhow::ensure!(!answer.candidates.is_empty(), "build {id} has no profile yet; `imgcalc status {id}` shows where it stands");
+    anyhow::ensure!(
+        !answer.candidates.is_empty(),
+        "build {id} has no profile yet; `imgcalc status {id}` shows where it stands"
+    );
 
-    let query = Query { time_us: arguments.time, bytes: arguments.space, min_accuracy: arguments.min_accuracy };
+    let query = Query {
+        time_us: arguments.time,
+        bytes: arguments.space,
+        min_accuracy: arguments.min_accuracy,
+    };
     let mut found = match (arguments.all, query == Query::default()) {
         (true, _) => answer.within(query),
         (false, true) => answer.front(),
@@ -95,7 +102,12 @@ pub(super) fn table(found: &[&Candidate]) {
             candidate.format.to_string(),
             percent(candidate.accuracy),
             interval,
-            if candidate.measured { "measured" } else { "predicted" }.into(),
+            if candidate.measured {
+                "measured"
+            } else {
+                "predicted"
+            }
+            .into(),
             units::time(candidate.time_us),
             units::time(candidate.time_us_p95),
             units::time(candidate.latency_us),
@@ -103,8 +115,17 @@ pub(super) fn table(found: &[&Candidate]) {
             units::bytes(candidate.image_bytes),
         ]
     };
-    let headings =
-        ["format", ">accuracy", ">95 %", "known by", ">time", ">p95", ">one image", ">bytes", ">own file"];
+    let headings = [
+        "format",
+        ">accuracy",
+        ">95 %",
+        "known by",
+        ">time",
+        ">p95",
+        ">one image",
+        ">bytes",
+        ">own file",
+    ];
     output::table(&headings, found.iter().map(row));
 }
 
@@ -118,11 +139,20 @@ fn nothing(answer: &Answer, query: Query) -> String {
     if query.bytes.is_some_and(|budget| budget < smallest) {
         reasons.push(format!("the smallest format takes {}", units::bytes(smallest)));
     }
-    let best = answer.within(Query { min_accuracy: None, ..query }).first().and_then(|candidate| candidate.accuracy);
+    let best = answer
+        .within(Query {
+            min_accuracy: None,
+            ..query
+        })
+        .first()
+        .and_then(|candidate| candidate.accuracy);
     if let (Some(least), Some(best)) = (query.min_accuracy, best)
         && best < least
     {
-        reasons.push(format!("within the other budgets the best accuracy is {}", percent(Some(best))));
+        reasons.push(format!(
+            "within the other budgets the best accuracy is {}",
+            percent(Some(best))
+        ));
     }
     if reasons.is_empty() {
         reasons.push("each budget can be kept, but not all at once; loosen one".into());

@@ -89,15 +89,29 @@ pub(super) async fn status(arguments: StatusArgs, data_dir: &DataDir) -> anyhow:
         }));
     }
     output::print(&format!("build      {} ({})", view.id, view.phase));
-    if let BuildPhase::Ended { ending: Ending::Refused(reason), .. } = &view.phase {
+    if let BuildPhase::Ended {
+        ending: Ending::Refused(reason),
+        ..
+    } = &view.phase
+    {
         output::print(&format!("refused    {reason}"));
     }
     if view.phase == BuildPhase::Running && matches!(source, Source::Lying(_)) {
         output::print("           no coordinator runs; `imgcalc build SPEC` goes on");
     }
-    output::print(&format!("dataset    {} ({})", view.build.dataset_name, view.build.dataset.short()));
-    output::print(&format!("tasks      {done}/{expected} ({})", progress::stage_words(&plan)));
-    output::print(&format!("read       {}", units::bytes(progress::bytes_read(&view) as f64)));
+    output::print(&format!(
+        "dataset    {} ({})",
+        view.build.dataset_name,
+        view.build.dataset.short()
+    ));
+    output::print(&format!(
+        "tasks      {done}/{expected} ({})",
+        progress::stage_words(&plan)
+    ));
+    output::print(&format!(
+        "read       {}",
+        units::bytes(progress::bytes_read(&view) as f64)
+    ));
     if let (Some(left), true) = (left, view.phase == BuildPhase::Running) {
         output::print(&format!("time left  about {}", units::duration(left)));
     }
@@ -105,9 +119,18 @@ pub(super) async fn status(arguments: StatusArgs, data_dir: &DataDir) -> anyhow:
         output::print(&format!("running    {}", progress::running_words(running)));
     }
     let trained = plan.findings.chain.iter().map(|link| {
-        let parent = link.link.parent.map_or("scratch".into(), |parent| parent.to_string());
+        let parent = link
+            .link
+            .parent
+            .map_or("scratch".into(), |parent| parent.to_string());
         let seconds = units::duration(link.trained.seconds);
-        vec![link.link.format.to_string(), parent, link.round.to_string(), percent(Some(link.trained.accuracy)), seconds]
+        vec![
+            link.link.format.to_string(),
+            parent,
+            link.round.to_string(),
+            percent(Some(link.trained.accuracy)),
+            seconds,
+        ]
     });
     let (rows, _) = plan.progress(Stage::Chain);
     if rows > 0 {
@@ -144,7 +167,10 @@ pub(super) async fn logs(arguments: LogsArgs, data_dir: &DataDir) -> anyhow::Res
     let id = source.find(arguments.build.as_deref()).await?;
     match source {
         Source::Running(mut client) => {
-            let request = LogsRequest { build: id.to_string(), follow: arguments.follow };
+            let request = LogsRequest {
+                build: id.to_string(),
+                follow: arguments.follow,
+            };
             let mut lines = client.logs(request).await.map_err(said)?.into_inner();
             loop {
                 match lines.message().await {
@@ -169,7 +195,12 @@ pub(super) async fn cancel(arguments: CancelArgs, data_dir: &DataDir) -> anyhow:
     let id = source.find(Some(&arguments.build)).await?;
     match source {
         Source::Running(mut client) => {
-            client.cancel(CancelRequest { build: id.to_string() }).await.map_err(said)?;
+            client
+                .cancel(CancelRequest {
+                    build: id.to_string(),
+                })
+                .await
+                .map_err(said)?;
         }
         Source::Lying(_) => cancel_lying(data_dir, &id)?,
     }
@@ -186,7 +217,10 @@ fn cancel_lying(data_dir: &DataDir, id: &BuildId) -> anyhow::Result<()> {
         state.apply(command);
     }
     let at_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
-    let command = Command::Cancel { build: id.clone(), at_ms };
+    let command = Command::Cancel {
+        build: id.clone(),
+        at_ms,
+    };
     for effect in state.apply(&command) {
         if let crate::ledger::Effect::Refused { reason } = effect {
             bail!("{reason}");

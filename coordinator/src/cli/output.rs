@@ -7,7 +7,10 @@ use std::io::Write;
 /// Prints to stdout; a closed pipe ends the program quietly, as other tools do.
 pub(super) fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush());
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.write_all(b"\n"))
+        .and_then(|()| stdout.flush());
     if written.is_err() {
         std::process::exit(0);
     }
@@ -22,7 +25,9 @@ pub(super) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
 /// Prints rows under headings; a heading that starts with `>` aligns its column to the right.
 pub(super) fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings.iter().map(|heading| heading.trim_start_matches('>')));
     table.add_rows(rows);
     for (index, heading) in headings.iter().enumerate() {

@@ -32,15 +32,22 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     let file = spec_file::read(&arguments.spec)?;
     let dataset = match arguments.size {
         Some(size) => imagined(size, &file.spec.training),
-        None => spec_file::dataset(&file).await.context("no dataset to plan for; --size 256x256 plans without one")?,
+        None => spec_file::dataset(&file)
+            .await
+            .context("no dataset to plan for; --size 256x256 plans without one")?,
     };
     let hardware = file.spec.profile.hardware.clone().unwrap_or("any".into());
-    let build = file.spec.resolve(&Surroundings { base: file.base, dataset, hardware })?;
+    let build = file.spec.resolve(&Surroundings {
+        base: file.base,
+        dataset,
+        hardware,
+    })?;
     let space = build.space.formats().len();
     let (feasible, infeasible) = build.space.split(build.size);
     let whole = rehearse(&build);
     let (cost, brute_force) = answer::costs(&build, &whole);
-    let profiles = |wanted: fn(&Task) -> bool| whole.tasks.iter().filter(|planned| wanted(&planned.task)).count();
+    let profiles =
+        |wanted: fn(&Task) -> bool| whole.tasks.iter().filter(|planned| wanted(&planned.task)).count();
     let shapes = profiles(|task| matches!(task, Task::ProfileExecute { .. }));
     let families = profiles(|task| matches!(task, Task::ProfileAccess { .. }));
     let trainings = whole.progress(Stage::Chain).1;
@@ -59,27 +66,52 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
         }));
     }
     let Size { height, width } = build.size;
-    output::print(&format!("images      {height}x{width}, {} channel(s), {} classes", build.channels, build.classes));
+    output::print(&format!(
+        "images      {height}x{width}, {} channel(s), {} classes",
+        build.channels, build.classes
+    ));
     output::print(&format!("formats     {space} in the space"));
     output::print(&format!("feasible    {}", feasible.len()));
-    output::print(&format!("infeasible  {}{}", infeasible.len(), reasons(&infeasible)));
-    output::print(&format!("profile     {shapes} shapes to execute, {families} families to read and decode"));
-    output::print(&format!("buckets     {} of {} sampled ({:?})", build.buckets_sampled, build.buckets, build.choice).to_lowercase());
-    output::print(&format!("trainings   {trainings} of the chain, 1 on pixels for the JPEG baseline"));
+    output::print(&format!(
+        "infeasible  {}{}",
+        infeasible.len(),
+        reasons(&infeasible)
+    ));
+    output::print(&format!(
+        "profile     {shapes} shapes to execute, {families} families to read and decode"
+    ));
+    output::print(
+        &format!(
+            "buckets     {} of {} sampled ({:?})",
+            build.buckets_sampled, build.buckets, build.choice
+        )
+        .to_lowercase(),
+    );
+    output::print(&format!(
+        "trainings   {trainings} of the chain, 1 on pixels for the JPEG baseline"
+    ));
     output::print(&format!(
         "cost        about {cost:.0} epochs on pixels' size, brute force {brute_force:.0} ({:.0}× less)",
         brute_force / cost.max(f64::MIN_POSITIVE)
     ));
-    eprintln!("The sampled buckets depend on measured times and accuracies; the cost is that of a rehearsal with made-up ones.");
+    eprintln!(
+        "The sampled buckets depend on measured times and accuracies; the cost is that of a rehearsal with made-up ones."
+    );
     Ok(())
 }
 
 fn parse_size(text: &str) -> Result<Size, String> {
     let (height, width) = text.split_once('x').unwrap_or((text, text));
-    let side = |text: &str| text.parse().ok().filter(|side| (1..=imgcalc_shared::dataset::SIDE_MAX).contains(side));
+    let side = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|side| (1..=imgcalc_shared::dataset::SIDE_MAX).contains(side))
+    };
     match (side(height), side(width)) {
         (Some(height), Some(width)) => Ok(Size { height, width }),
-        _ => Err(format!("{text:?} is no size; write HEIGHTxWIDTH, for example 256x256")),
+        _ => Err(format!(
+            "{text:?} is no size; write HEIGHTxWIDTH, for example 256x256"
+        )),
     }
 }
 
@@ -90,7 +122,14 @@ fn imagined(size: Size, training: &imgcalc_shared::spec::TrainingSpec) -> Datase
         validation: training.validation_images.unwrap_or(1).max(1024),
         test: training.test_images.unwrap_or(0),
     };
-    DatasetFacts { digest: Digest::of(b"imagined"), size, channels: 3, classes: 10, splits, has_jpeg_files: false }
+    DatasetFacts {
+        digest: Digest::of(b"imagined"),
+        size,
+        channels: 3,
+        classes: 10,
+        splits,
+        has_jpeg_files: false,
+    }
 }
 
 fn reasons(infeasible: &[(Format, Infeasible)]) -> String {
@@ -98,7 +137,10 @@ fn reasons(infeasible: &[(Format, Infeasible)]) -> String {
     for (_, why) in infeasible {
         *counts.entry(why.to_string()).or_default() += 1;
     }
-    counts.iter().map(|(why, count)| format!("\n            {count:5}: {why}")).collect()
+    counts
+        .iter()
+        .map(|(why, count)| format!("\n            {count:5}: {why}"))
+        .collect()
 }
 
 /// Feeds the planner made-up results until it wants nothing more: time in proportion to the net's input, accuracy
@@ -107,9 +149,19 @@ fn rehearse(build: &Build) -> Plan {
     let mut results: BTreeMap<TaskId, Outcome> = BTreeMap::new();
     let quarantined = BTreeSet::new();
     // Budgets are in measured units; made-up times must not refuse them.
-    let build = Build { times_us: Vec::new(), spaces: Vec::new(), ..build.clone() };
+    let build = Build {
+        times_us: Vec::new(),
+        spaces: Vec::new(),
+        ..build.clone()
+    };
     loop {
-        let plan = plan(&build, Known { results: &results, quarantined: &quarantined });
+        let plan = plan(
+            &build,
+            Known {
+                results: &results,
+                quarantined: &quarantined,
+            },
+        );
         let ready: Vec<(TaskId, Outcome)> = plan
             .tasks
             .iter()
@@ -124,24 +176,50 @@ fn rehearse(build: &Build) -> Plan {
 }
 
 fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
-    let timing = |us: f64| Timing { median_us: us, p95_us: us, repeats: 1 };
+    let timing = |us: f64| Timing {
+        median_us: us,
+        p95_us: us,
+        repeats: 1,
+    };
     let access = |bytes: f64| {
-        let access = Access { read: timing(0.0), decode: timing(0.0), transfer: timing(0.0), bytes };
-        AccessProfile { batch: access, single: access }
+        let access = Access {
+            read: timing(0.0),
+            decode: timing(0.0),
+            transfer: timing(0.0),
+            bytes,
+        };
+        AccessProfile {
+            batch: access,
+            single: access,
+        }
     };
     match task {
         Task::Columns { .. } => Outcome::Columns { objects: 0, bytes: 0 },
         Task::ProfileAccess { formats, .. } => {
-            let row = |&format: &Format| FormatAccess { format, access: access(format.values(build.size) as f64) };
-            Outcome::ProfileAccess { rows: formats.iter().map(row).collect() }
+            let row = |&format: &Format| FormatAccess {
+                format,
+                access: access(format.values(build.size) as f64),
+            };
+            Outcome::ProfileAccess {
+                rows: formats.iter().map(row).collect(),
+            }
         }
         Task::ProfileExecute { shape, .. } => {
             let us = timing(shape.values() as f64);
-            Outcome::ProfileExecute(ExecuteProfile { shape: *shape, batch: us, single: us, parameters: 0 })
+            Outcome::ProfileExecute(ExecuteProfile {
+                shape: *shape,
+                batch: us,
+                single: us,
+                parameters: 0,
+            })
         }
         Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access: access(0.0) },
         Task::Train { images, .. } => Outcome::Train(Trained {
-            weights: ObjectRef { key: String::new(), bytes: 0, digest: Digest::of(b"") },
+            weights: ObjectRef {
+                key: String::new(),
+                bytes: 0,
+                digest: Digest::of(b""),
+            },
             loss: 0.0,
             accuracy: build.training_cost(task) / (1.0 + build.training_cost(task)),
             test_accuracy: (images.test > 0).then_some(0.0),

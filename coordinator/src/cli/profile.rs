@@ -35,25 +35,36 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<(
     let id = source.find(build.as_deref()).await?;
     let view = source.view(&id).await?;
     let plan = view.plan();
-    let profiles = plan.tasks.iter().filter(|planned| planned.stage == Stage::Profile);
+    let profiles = plan
+        .tasks
+        .iter()
+        .filter(|planned| planned.stage == Stage::Profile);
     let records: Vec<Record> = profiles
         .filter_map(|planned| {
             let outcome = view.results.get(&planned.id)?.clone();
-            Some(Record { task: planned.task.clone(), outcome })
+            Some(Record {
+                task: planned.task.clone(),
+                outcome,
+            })
         })
         .collect();
     anyhow::ensure!(!records.is_empty(), "build {id} has no profile yet");
     let bytes = envelope::seal(PROFILE.0, PROFILE.1, &records);
     std::fs::write(&out, bytes).with_context(|| format!("cannot write {}", out.display()))?;
-    eprintln!("wrote {} profile results of {} to {}", records.len(), view.build.hardware, out.display());
+    eprintln!(
+        "wrote {} profile results of {} to {}",
+        records.len(),
+        view.build.hardware,
+        out.display()
+    );
     Ok(())
 }
 
 /// Reads a recorded profile and checks that it is of the hardware class the build wants.
 pub(super) fn read(path: &Path, build: &Build) -> anyhow::Result<Vec<Record>> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read the profile {}", path.display()))?;
-    let records: Vec<Record> =
-        envelope::open(PROFILE.0, PROFILE.1, &bytes).with_context(|| format!("the profile {} cannot be used", path.display()))?;
+    let records: Vec<Record> = envelope::open(PROFILE.0, PROFILE.1, &bytes)
+        .with_context(|| format!("the profile {} cannot be used", path.display()))?;
     for record in &records {
         let of = record.task.hardware().unwrap_or_default();
         anyhow::ensure!(

@@ -29,11 +29,20 @@ impl Watch {
         let bars = std::io::stderr().is_terminal().then(|| {
             let all = MultiProgress::new();
             let style = ProgressStyle::with_template("{spinner} {elapsed} {bar:30} {pos}/{len} {wide_msg}");
-            let summary = all.add(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
+            let summary = all
+                .add(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
             summary.enable_steady_tick(std::time::Duration::from_millis(250));
-            Bars { all, summary, running: Vec::new() }
+            Bars {
+                all,
+                summary,
+                running: Vec::new(),
+            }
         });
-        Watch { bars, told: None, stages: BTreeMap::new() }
+        Watch {
+            bars,
+            told: None,
+            stages: BTreeMap::new(),
+        }
     }
 
     /// Prints a line beside the bars.
@@ -47,17 +56,20 @@ impl Watch {
     pub(super) fn show(&mut self, view: &BuildView) {
         let plan = view.plan();
         self.tell_finished(view, &plan);
-        let left = time_left(&view.build, &plan, view).map(|seconds| format!(", about {} left", units::duration(seconds)));
+        let left = time_left(&view.build, &plan, view)
+            .map(|seconds| format!(", about {} left", units::duration(seconds)));
         let left = left.unwrap_or_default();
         let Some(bars) = &mut self.bars else { return };
         let (done, expected) = crate::view::counts(&plan);
         bars.summary.set_length(expected as u64);
         bars.summary.set_position(done as u64);
         let read = units::bytes(bytes_read(view) as f64);
-        bars.summary.set_message(format!("{}, columns read {read}{left}", stage_words(&plan)));
+        bars.summary
+            .set_message(format!("{}, columns read {read}{left}", stage_words(&plan)));
         while bars.running.len() < view.running.len() {
             let line = ProgressBar::new_spinner().with_style(
-                ProgressStyle::with_template("  {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+                ProgressStyle::with_template("  {wide_msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
             );
             bars.running.push(bars.all.add(line));
         }
@@ -71,7 +83,9 @@ impl Watch {
         let first = self.told.is_none();
         let mut told = self.told.take().unwrap_or_default();
         for planned in &plan.tasks {
-            let Some(outcome) = view.results.get(&planned.id) else { continue };
+            let Some(outcome) = view.results.get(&planned.id) else {
+                continue;
+            };
             if !told.insert(planned.id) || first {
                 continue;
             }
@@ -82,7 +96,10 @@ impl Watch {
                     .unwrap_or_default();
                 let chain = plan.progress(Stage::Chain).0;
                 let count = format!("{chain}/{} of the chain", plan.chain_expected);
-                self.say(&format!("{}: accuracy {accuracy}, loss {:.3}, {seconds} ({count}{left})", planned.task, trained.loss));
+                self.say(&format!(
+                    "{}: accuracy {accuracy}, loss {:.3}, {seconds} ({count}{left})",
+                    planned.task, trained.loss
+                ));
             }
         }
         self.told = Some(told);
@@ -92,7 +109,11 @@ impl Watch {
         for stage in [Stage::Profile, Stage::Columns] {
             let now = plan.progress(stage);
             if self.stages.insert(stage, now) != Some(now) && now.0 == now.1 && now.1 > 0 {
-                let name = if stage == Stage::Profile { "profile" } else { "columns" };
+                let name = if stage == Stage::Profile {
+                    "profile"
+                } else {
+                    "columns"
+                };
                 eprintln!("{name}: {} of {} done", now.0, now.1);
             }
         }
@@ -115,7 +136,10 @@ pub(super) fn stage_words(plan: &Plan) -> String {
     }
     let (trained, _) = plan.progress(Stage::Chain);
     let (baseline, baselines) = plan.progress(Stage::Baseline);
-    format!("chain {trained}/{}, baseline {baseline}/{baselines}", plan.chain_expected)
+    format!(
+        "chain {trained}/{}, baseline {baseline}/{baselines}",
+        plan.chain_expected
+    )
 }
 
 /// A running attempt, in words.
@@ -146,7 +170,11 @@ pub(super) fn bytes_read(view: &BuildView) -> u64 {
 /// Seconds until the trainings are done, from what the finished ones took: known trainings by their cost, those
 /// still to be chosen by the mean of the chosen. None before anything is trained.
 pub(super) fn time_left(build: &Build, plan: &Plan, view: &BuildView) -> Option<f64> {
-    let trainings = || plan.tasks.iter().filter(|planned| matches!(planned.task, Task::Train { .. }));
+    let trainings = || {
+        plan.tasks
+            .iter()
+            .filter(|planned| matches!(planned.task, Task::Train { .. }))
+    };
     let seconds = |id| match view.results.get(id) {
         Some(Outcome::Train(trained)) => Some(trained.seconds),
         _ => None,
@@ -162,7 +190,12 @@ pub(super) fn time_left(build: &Build, plan: &Plan, view: &BuildView) -> Option<
             None => cost_left += cost,
         }
     }
-    let chain: Vec<f64> = plan.findings.chain.iter().map(|link| build.epoch_cost(build.shape(link.link.format))).collect();
+    let chain: Vec<f64> = plan
+        .findings
+        .chain
+        .iter()
+        .map(|link| build.epoch_cost(build.shape(link.link.format)))
+        .collect();
     let unknown = plan.chain_expected.saturating_sub(plan.progress(Stage::Chain).1) as f64;
     let mean = chain.iter().sum::<f64>() / chain.len().max(1) as f64 * f64::from(build.transfer.epochs);
     (cost_done > 0.0).then(|| spent / cost_done * (cost_left + unknown * mean))

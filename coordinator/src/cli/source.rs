@@ -40,7 +40,10 @@ impl Source {
                     }
                 }
                 None if !data_dir.ledger().exists() => {
-                    bail!("there is no build in {}; start one with `imgcalc build SPEC`", data_dir.0.display())
+                    bail!(
+                        "there is no build in {}; start one with `imgcalc build SPEC`",
+                        data_dir.0.display()
+                    )
                 }
                 None => match Log::open(&data_dir.ledger()) {
                     Ok((_, commands)) => {
@@ -55,7 +58,11 @@ impl Source {
                     Err(error) => return Err(error.into()),
                 },
             }
-            anyhow::ensure!(since.elapsed() < ANNOUNCE_WAIT, "the data directory {} is busy; try again", data_dir.0.display());
+            anyhow::ensure!(
+                since.elapsed() < ANNOUNCE_WAIT,
+                "the data directory {} is busy; try again",
+                data_dir.0.display()
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -64,7 +71,11 @@ impl Source {
     pub(super) async fn overview(&mut self) -> anyhow::Result<Overview> {
         match self {
             Source::Running(client) => {
-                let reply = client.overview(OverviewRequest {}).await.map_err(said)?.into_inner();
+                let reply = client
+                    .overview(OverviewRequest {})
+                    .await
+                    .map_err(said)?
+                    .into_inner();
                 from_wire("overview", &reply.overview_json).map_err(|status| said(*status))
             }
             Source::Lying(state) => Ok(Overview::of(state, Vec::new())),
@@ -75,10 +86,18 @@ impl Source {
     pub(super) async fn view(&mut self, build: &BuildId) -> anyhow::Result<BuildView> {
         match self {
             Source::Running(client) => {
-                let reply = client.get(GetRequest { build: build.to_string() }).await.map_err(said)?.into_inner();
+                let reply = client
+                    .get(GetRequest {
+                        build: build.to_string(),
+                    })
+                    .await
+                    .map_err(said)?
+                    .into_inner();
                 from_wire("view", &reply.view_json).map_err(|status| said(*status))
             }
-            Source::Lying(state) => BuildView::of(state, build, Vec::new()).with_context(|| format!("there is no build {build}")),
+            Source::Lying(state) => {
+                BuildView::of(state, build, Vec::new()).with_context(|| format!("there is no build {build}"))
+            }
         }
     }
 
@@ -92,13 +111,26 @@ impl Source {
                 builds.sort_by_key(|(_, build)| build.submitted_at_ms);
                 builds.into_iter().map(|(id, _)| id.clone()).collect()
             }
-            Source::Running(_) => self.overview().await?.builds.into_iter().map(|build| build.id).collect(),
+            Source::Running(_) => self
+                .overview()
+                .await?
+                .builds
+                .into_iter()
+                .map(|build| build.id)
+                .collect(),
         };
         let Some(text) = text else {
-            return ids.last().cloned().context("there is no build yet; start one with `imgcalc build SPEC`");
+            return ids
+                .last()
+                .cloned()
+                .context("there is no build yet; start one with `imgcalc build SPEC`");
         };
         let named = |id: &&BuildId| id.0.rsplit_once('-').is_some_and(|(name, _)| name == text);
-        if let Some(found) = ids.iter().find(|id| id.0 == text).or_else(|| ids.iter().rev().find(named)) {
+        if let Some(found) = ids
+            .iter()
+            .find(|id| id.0 == text)
+            .or_else(|| ids.iter().rev().find(named))
+        {
             return Ok(found.clone());
         }
         let starts: Vec<&BuildId> = ids.iter().filter(|id| id.0.starts_with(text)).collect();
@@ -113,7 +145,10 @@ impl Source {
     /// The answer of a build: the one kept when it ended, else derived now from what is known.
     pub(super) async fn answer(&mut self, data_dir: &DataDir, build: &BuildId) -> anyhow::Result<Answer> {
         if let Source::Lying(state) = self
-            && state.builds().get(build).is_some_and(|state| matches!(state.phase, BuildPhase::Ended { .. }))
+            && state
+                .builds()
+                .get(build)
+                .is_some_and(|state| matches!(state.phase, BuildPhase::Ended { .. }))
             && let Some(kept) = kept_answer(data_dir, build)
         {
             return Ok(kept);
@@ -127,7 +162,8 @@ impl Source {
 pub(super) fn keep_answer(data_dir: &DataDir, answer: &Answer) {
     let path = data_dir.answer(&answer.build);
     let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    if let Err(error) = kept.and_then(|()| std::fs::write(&path, envelope::seal(ANSWER.0, ANSWER.1, answer))) {
+    if let Err(error) = kept.and_then(|()| std::fs::write(&path, envelope::seal(ANSWER.0, ANSWER.1, answer)))
+    {
         tracing::warn!("the answer cannot be kept at {}: {error}", path.display());
     }
 }
@@ -139,9 +175,15 @@ fn kept_answer(data_dir: &DataDir, build: &BuildId) -> Option<Answer> {
 
 /// Connects to a coordinator.
 pub(super) async fn connect(address: &str) -> anyhow::Result<Client> {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?.connect_timeout(Duration::from_secs(5));
-    let channel = endpoint.connect().await.with_context(|| format!("the coordinator at {address} does not answer"))?;
-    Ok(BuildsClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX))
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?
+        .connect_timeout(Duration::from_secs(5));
+    let channel = endpoint
+        .connect()
+        .await
+        .with_context(|| format!("the coordinator at {address} does not answer"))?;
+    Ok(BuildsClient::new(channel)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX))
 }
 
 /// A status as an error for people.

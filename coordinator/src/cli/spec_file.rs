@@ -18,7 +18,8 @@ pub(super) struct SpecFile {
 
 /// Reads and checks a spec.
 pub(super) fn read(path: &Path) -> anyhow::Result<SpecFile> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the spec {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read the spec {}", path.display()))?;
     let spec = Spec::parse(&text).with_context(|| format!("the spec {} cannot be built", path.display()))?;
     let base = base_url(&spec.base, path)?;
     Ok(SpecFile { spec, base })
@@ -29,7 +30,10 @@ fn base_url(base: &str, spec: &Path) -> anyhow::Result<String> {
     if base.contains("://") {
         return Ok(base.to_string());
     }
-    let folder = std::path::absolute(spec)?.parent().map(Path::to_path_buf).unwrap_or_default();
+    let folder = std::path::absolute(spec)?
+        .parent()
+        .map(Path::to_path_buf)
+        .unwrap_or_default();
     let path = std::path::absolute(folder.join(base))?;
     Ok(format!("file://{}", path.display()))
 }
@@ -40,26 +44,41 @@ pub(super) async fn dataset(file: &SpecFile) -> anyhow::Result<DatasetFacts> {
     let name = &file.spec.dataset;
     let Some(bytes) = get(&store, &prefix, &name_key(name)).await? else {
         let names = names(&store, &prefix).await;
-        let there = if names.is_empty() { "it holds no dataset".into() } else { format!("it holds: {}", names.join(", ")) };
+        let there = if names.is_empty() {
+            "it holds no dataset".into()
+        } else {
+            format!("it holds: {}", names.join(", "))
+        };
         let allowed = format!(
             "the base {} has no dataset of that name ({there}); make one with `imgcalc data import SOURCE --base {} --name {name}`",
             file.base, file.base
         );
-        return Err(SpecError::Field { field: "dataset".into(), value: format!("{name:?}"), allowed }.into());
+        return Err(SpecError::Field {
+            field: "dataset".into(),
+            value: format!("{name:?}"),
+            allowed,
+        }
+        .into());
     };
     let key = name_key(name);
-    let digest: Digest =
-        envelope::open("imgcalc-dataset-name", 1, &bytes).with_context(|| format!("{}/{key} is damaged", file.base))?;
+    let digest: Digest = envelope::open("imgcalc-dataset-name", 1, &bytes)
+        .with_context(|| format!("{}/{key} is damaged", file.base))?;
     let key = manifest_key(&digest);
     let Some(bytes) = get(&store, &prefix, &key).await? else {
-        bail!("the base {} has no manifest {key}, to which the dataset name {name:?} points", file.base)
+        bail!(
+            "the base {} has no manifest {key}, to which the dataset name {name:?} points",
+            file.base
+        )
     };
-    let manifest = Manifest::from_bytes(&bytes).with_context(|| format!("the manifest {}/{key} is damaged", file.base))?;
+    let manifest = Manifest::from_bytes(&bytes)
+        .with_context(|| format!("the manifest {}/{key} is damaged", file.base))?;
     Ok(DatasetFacts::from(&manifest))
 }
 
 fn open(base: &str) -> anyhow::Result<(Box<dyn ObjectStore>, Key)> {
-    let url = base.parse().with_context(|| format!("base = {base:?}: is no URL; use file:///data or s3://place/prefix"))?;
+    let url = base
+        .parse()
+        .with_context(|| format!("base = {base:?}: is no URL; use file:///data or s3://place/prefix"))?;
     let environment = std::env::vars().map(|(key, value)| (key.to_ascii_lowercase(), value));
     object_store::parse_url_opts(&url, environment)
         .with_context(|| format!("base = {base:?}: cannot be used; use file:///data or s3://place/prefix"))
@@ -74,13 +93,25 @@ async fn get(store: &dyn ObjectStore, prefix: &Key, key: &str) -> anyhow::Result
         Err(object_store::Error::NotFound { .. }) => return Ok(None),
         found => found.with_context(|| format!("cannot read {key}"))?,
     };
-    anyhow::ensure!(found.meta.size <= envelope::VALUE_BYTES_MAX as u64, "{key} is too long to be what it should be");
-    Ok(Some(found.bytes().await.with_context(|| format!("cannot read {key}"))?.to_vec()))
+    anyhow::ensure!(
+        found.meta.size <= envelope::VALUE_BYTES_MAX as u64,
+        "{key} is too long to be what it should be"
+    );
+    Ok(Some(
+        found
+            .bytes()
+            .await
+            .with_context(|| format!("cannot read {key}"))?
+            .to_vec(),
+    ))
 }
 
 async fn names(store: &dyn ObjectStore, prefix: &Key) -> Vec<String> {
     let folder = key_of(prefix, "datasets/names");
     let listed: Vec<_> = store.list(Some(&folder)).take(50).collect().await;
     let name = |object: object_store::ObjectMeta| object.location.filename().map(str::to_string);
-    listed.into_iter().filter_map(|object| name(object.ok()?)).collect()
+    listed
+        .into_iter()
+        .filter_map(|object| name(object.ok()?))
+        .collect()
 }

@@ -2,7 +2,14 @@
 
 /// Reads a time into µs: `200us`, `0.5ms`, `1s`; a bare number is µs.
 pub(super) fn parse_us(text: &str) -> Result<f64, String> {
-    let units = [("us", 1.0), ("µs", 1.0), ("ns", 1e-3), ("ms", 1e3), ("s", 1e6), ("", 1.0)];
+    let units = [
+        ("us", 1.0),
+        ("µs", 1.0),
+        ("ns", 1e-3),
+        ("ms", 1e3),
+        ("s", 1e6),
+        ("", 1.0),
+    ];
     parse(text, &units).ok_or_else(|| format!("{text:?} is no time; write for example 200us, 0.5ms or 1s"))
 }
 
@@ -31,9 +38,14 @@ pub(super) fn parse_share(text: &str) -> Result<f64, String> {
 /// A number followed by one of the units, finite and not negative.
 fn parse(text: &str, units: &[(&str, f64)]) -> Option<f64> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
-    let factor = units.iter().find(|(name, _)| *name == unit.trim_start()).map(|(_, factor)| *factor)?;
+    let factor = units
+        .iter()
+        .find(|(name, _)| *name == unit.trim_start())
+        .map(|(_, factor)| *factor)?;
     let value = number.parse::<f64>().ok()? * factor;
     (value.is_finite() && value >= 0.0).then_some(value)
 }

@@ -46,7 +46,9 @@ pub enum LogError {
         what: String,
     },
     /// Intact, but not of this release.
-    #[error("the ledger {path} is of another release: entry {entry}: {what}; use that release, or another data directory")]
+    #[error(
+        "the ledger {path} is of another release: entry {entry}: {what}; use that release, or another data directory"
+    )]
     OtherRelease {
         /// The file.
         path: PathBuf,
@@ -227,7 +229,11 @@ fn read_all(database: &Database, path: &Path) -> Result<Vec<Command>, LogError> 
         }
         let command =
             unframe(frame).ok_or_else(|| damaged(format!("entry {index} does not match its checksum")))?;
-        let other = |what: serde_json::Error| LogError::OtherRelease { path: path.into(), entry: *index, what: what.to_string() };
+        let other = |what: serde_json::Error| LogError::OtherRelease {
+            path: path.into(),
+            entry: *index,
+            what: what.to_string(),
+        };
         commands.push(command.map_err(other)?);
     }
     Ok(commands)

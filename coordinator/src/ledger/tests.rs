@@ -12,8 +12,16 @@ enum Step {
     Submit,
     Cancel,
     Lease(usize),
-    Complete { task: usize, token: u64, honest: bool },
-    Fail { task: usize, token: u64, class: FailureClass },
+    Complete {
+        task: usize,
+        token: u64,
+        honest: bool,
+    },
+    Fail {
+        task: usize,
+        token: u64,
+        class: FailureClass,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -35,8 +43,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn command(step: &Step, build: &Build, tasks: &[Task]) -> Command {
     match step {
-        Step::Submit => Command::Submit { build: Box::new(build.clone()), at_ms: 1 },
-        Step::Cancel => Command::Cancel { build: build.id(), at_ms: 1 },
+        Step::Submit => Command::Submit {
+            build: Box::new(build.clone()),
+            at_ms: 1,
+        },
+        Step::Cancel => Command::Cancel {
+            build: build.id(),
+            at_ms: 1,
+        },
         Step::Lease(task) => Command::Lease {
             task: Box::new(tasks[*task].clone()),
             build: build.id(),
@@ -46,11 +60,22 @@ fn command(step: &Step, build: &Build, tasks: &[Task]) -> Command {
         Step::Complete { task, token, honest } => {
             let answers = if *honest { *task } else { (*task + 1) % tasks.len() };
             let outcome = Box::new(testing::outcome(&tasks[answers]));
-            Command::Complete { task: tasks[*task].id(), token: *token, outcome, at_ms: 1 }
+            Command::Complete {
+                task: tasks[*task].id(),
+                token: *token,
+                outcome,
+                at_ms: 1,
+            }
         }
         Step::Fail { task, token, class } => {
             let message = "made up".into();
-            Command::Fail { task: tasks[*task].id(), token: *token, class: *class, message, at_ms: 1 }
+            Command::Fail {
+                task: tasks[*task].id(),
+                token: *token,
+                class: *class,
+                message,
+                at_ms: 1,
+            }
         }
     }
 }
@@ -88,12 +113,31 @@ fn a_late_result_is_taken_while_its_task_is_open_and_never_replaces_one() {
     let task = testing::tasks(&build).remove(0);
     let id = task.id();
     let mut state = State::default();
-    let lease = |worker: &str| Command::Lease { task: Box::new(task.clone()), build: build.id(), worker: worker.into(), at_ms: 2 };
-    let complete = |token| Command::Complete { task: id, token, outcome: Box::new(testing::outcome(&task)), at_ms: 3 };
-    state.apply(&Command::Submit { build: Box::new(build.clone()), at_ms: 1 });
+    let lease = |worker: &str| Command::Lease {
+        task: Box::new(task.clone()),
+        build: build.id(),
+        worker: worker.into(),
+        at_ms: 2,
+    };
+    let complete = |token| Command::Complete {
+        task: id,
+        token,
+        outcome: Box::new(testing::outcome(&task)),
+        at_ms: 3,
+    };
+    state.apply(&Command::Submit {
+        build: Box::new(build.clone()),
+        at_ms: 1,
+    });
     assert_eq!(state.apply(&lease("a")), [Effect::Leased { task: id, token: 1 }]);
     assert!(matches!(state.apply(&lease("b"))[0], Effect::Refused { .. }));
-    let lost = Command::Fail { task: id, token: 1, class: FailureClass::WorkerLost, message: "silent".into(), at_ms: 2 };
+    let lost = Command::Fail {
+        task: id,
+        token: 1,
+        class: FailureClass::WorkerLost,
+        message: "silent".into(),
+        at_ms: 2,
+    };
     assert_eq!(state.apply(&lost), [Effect::Reopened { task: id, token: 1 }]);
     assert_eq!(state.apply(&lease("b")), [Effect::Leased { task: id, token: 2 }]);
     assert!(matches!(state.apply(&complete(7))[0], Effect::Refused { .. }));
@@ -108,22 +152,47 @@ fn only_the_tasks_own_faults_give_it_up() {
     let build = testing::build();
     let task = testing::tasks(&build).remove(0);
     let mut state = State::default();
-    state.apply(&Command::Submit { build: Box::new(build.clone()), at_ms: 1 });
+    state.apply(&Command::Submit {
+        build: Box::new(build.clone()),
+        at_ms: 1,
+    });
     let mut fail = |class| {
-        let lease = Command::Lease { task: Box::new(task.clone()), build: build.id(), worker: "w".into(), at_ms: 1 };
-        let Effect::Leased { token, .. } = state.apply(&lease)[0] else { panic!("it can be leased") };
-        state.apply(&Command::Fail { task: task.id(), token, class, message: String::new(), at_ms: 1 });
+        let lease = Command::Lease {
+            task: Box::new(task.clone()),
+            build: build.id(),
+            worker: "w".into(),
+            at_ms: 1,
+        };
+        let Effect::Leased { token, .. } = state.apply(&lease)[0] else {
+            panic!("it can be leased")
+        };
+        state.apply(&Command::Fail {
+            task: task.id(),
+            token,
+            class,
+            message: String::new(),
+            at_ms: 1,
+        });
         state.check();
         state.open()[&task.id()].phase == Phase::Quarantined
     };
     assert!((0..50).all(|_| !fail(FailureClass::Preempted)));
     assert!((0..50).all(|_| !fail(FailureClass::Storage)));
-    assert!(!fail(FailureClass::Application) && !fail(FailureClass::OutOfMemory) && !fail(FailureClass::Application));
+    assert!(
+        !fail(FailureClass::Application)
+            && !fail(FailureClass::OutOfMemory)
+            && !fail(FailureClass::Application)
+    );
     assert!(fail(FailureClass::Application));
 }
 
 fn submits(count: u64) -> Vec<Command> {
-    (0..count).map(|at_ms| Command::Submit { build: Box::new(testing::build()), at_ms }).collect()
+    (0..count)
+        .map(|at_ms| Command::Submit {
+            build: Box::new(testing::build()),
+            at_ms,
+        })
+        .collect()
 }
 
 #[test]
@@ -152,7 +221,10 @@ fn a_truncated_log_refuses_to_open_rather_than_forget() {
         let cut = folder.path().join(format!("cut-{share}"));
         std::fs::write(&cut, &bytes[..bytes.len() * share / 100]).unwrap();
         let error = Log::open(&cut).err().map(|error| error.to_string());
-        assert!(error.as_ref().is_some_and(|error| error.contains("damaged")), "{share} %: {error:?}");
+        assert!(
+            error.as_ref().is_some_and(|error| error.contains("damaged")),
+            "{share} %: {error:?}"
+        );
     }
 }
 

@@ -15,41 +15,79 @@ pub(crate) fn build() -> Build {
     let text = "name = \"t\"\nbase = \"b\"\ndataset = \"d\"\n[space]\nblocks = [8]\n[buckets]\nsampled = 5\nformats_per_bucket = 3";
     let dataset = DatasetFacts {
         digest: Digest::of(b"d"),
-        size: Size { height: 32, width: 32 },
+        size: Size {
+            height: 32,
+            width: 32,
+        },
         channels: 1,
         classes: 10,
-        splits: Splits { train: 800, validation: 200, test: 0 },
+        splits: Splits {
+            train: 800,
+            validation: 200,
+            test: 0,
+        },
         has_jpeg_files: false,
     };
-    let surroundings = Surroundings { base: "file:///b".into(), dataset, hardware: "cpu".into() };
+    let surroundings = Surroundings {
+        base: "file:///b".into(),
+        dataset,
+        hardware: "cpu".into(),
+    };
     Spec::parse(text).unwrap().resolve(&surroundings).unwrap()
 }
 
 /// The first tasks of a build, all distinct.
 pub(crate) fn tasks(build: &Build) -> Vec<Task> {
-    let known = Known { results: &BTreeMap::new(), quarantined: &BTreeSet::new() };
-    plan(build, known).tasks.into_iter().map(|planned| planned.task).take(6).collect()
+    let known = Known {
+        results: &BTreeMap::new(),
+        quarantined: &BTreeSet::new(),
+    };
+    plan(build, known)
+        .tasks
+        .into_iter()
+        .map(|planned| planned.task)
+        .take(6)
+        .collect()
 }
 
 /// A made-up outcome that the task accepts: it depends on nothing but the task.
 pub(crate) fn outcome(task: &Task) -> Outcome {
     let number = u64::from_str_radix(&task.id().to_string()[..8], 16).unwrap();
     let share = number as f64 / f64::from(u32::MAX);
-    let timing = Timing { median_us: 1.0 + share, p95_us: 2.0 + share, repeats: 1 };
-    let access = Access { read: timing, decode: timing, transfer: timing, bytes: 10.0 + share };
-    let access = AccessProfile { batch: access, single: access };
+    let timing = Timing {
+        median_us: 1.0 + share,
+        p95_us: 2.0 + share,
+        repeats: 1,
+    };
+    let access = Access {
+        read: timing,
+        decode: timing,
+        transfer: timing,
+        bytes: 10.0 + share,
+    };
+    let access = AccessProfile {
+        batch: access,
+        single: access,
+    };
     match task {
         Task::Columns { .. } => Outcome::Columns { objects: 1, bytes: 1 },
         Task::ProfileAccess { formats, .. } => {
             let rows = formats.iter().map(|&format| FormatAccess { format, access });
             Outcome::ProfileAccess { rows: rows.collect() }
         }
-        Task::ProfileExecute { shape, .. } => {
-            Outcome::ProfileExecute(ExecuteProfile { shape: *shape, batch: timing, single: timing, parameters: 1 })
-        }
+        Task::ProfileExecute { shape, .. } => Outcome::ProfileExecute(ExecuteProfile {
+            shape: *shape,
+            batch: timing,
+            single: timing,
+            parameters: 1,
+        }),
         Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access },
         Task::Train { .. } => Outcome::Train(Trained {
-            weights: ObjectRef { key: task.id().to_string(), bytes: 1, digest: task.id().0 },
+            weights: ObjectRef {
+                key: task.id().to_string(),
+                bytes: 1,
+                digest: task.id().0,
+            },
             loss: 1.0,
             accuracy: 0.5 + 0.4 * share,
             test_accuracy: None,
@@ -61,11 +99,25 @@ pub(crate) fn outcome(task: &Task) -> Outcome {
 }
 
 /// Runs a build to its end, one ready task at a time; `pick` chooses among the ready ones, `fails` dooms tasks.
-pub(crate) fn run(build: &Build, mut pick: impl FnMut(usize) -> usize, fails: impl Fn(&Task) -> bool) -> (Plan, BTreeMap<TaskId, Outcome>) {
+pub(crate) fn run(
+    build: &Build,
+    mut pick: impl FnMut(usize) -> usize,
+    fails: impl Fn(&Task) -> bool,
+) -> (Plan, BTreeMap<TaskId, Outcome>) {
     let (mut results, mut quarantined) = (BTreeMap::new(), BTreeSet::new());
     loop {
-        let derived = plan(build, Known { results: &results, quarantined: &quarantined });
-        let ready: Vec<_> = derived.tasks.iter().filter(|planned| planned.standing == Standing::Ready).collect();
+        let derived = plan(
+            build,
+            Known {
+                results: &results,
+                quarantined: &quarantined,
+            },
+        );
+        let ready: Vec<_> = derived
+            .tasks
+            .iter()
+            .filter(|planned| planned.standing == Standing::Ready)
+            .collect();
         if ready.is_empty() {
             return (derived, results);
         }

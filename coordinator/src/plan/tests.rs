@@ -17,19 +17,57 @@ fn a_build_runs_to_its_end_and_predicts_every_feasible_format() {
     assert_eq!(done.chain_expected, 15);
     let answer = done.answer(&build);
     assert_eq!(answer.candidates.len(), 96);
-    assert!(answer.candidates.iter().all(|candidate| candidate.accuracy.is_some()));
-    assert_eq!(answer.candidates.iter().filter(|candidate| candidate.measured).count(), 15);
-    assert_eq!(answer.buckets.iter().filter(|bucket| bucket.round.is_some()).count(), 5);
+    assert!(
+        answer
+            .candidates
+            .iter()
+            .all(|candidate| candidate.accuracy.is_some())
+    );
+    assert_eq!(
+        answer
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.measured)
+            .count(),
+        15
+    );
+    assert_eq!(
+        answer
+            .buckets
+            .iter()
+            .filter(|bucket| bucket.round.is_some())
+            .count(),
+        5
+    );
     // Access for 4 families; shapes 4k×4k, 2k×4k, 4k×2k, and those 2k×2k that are not among the first; 2 qualities.
     assert_eq!(done.progress(Stage::Profile), (4 + 28 + 2, 4 + 28 + 2));
-    let scratch = |task: &Task| matches!(task, Task::Train { start: Start::Scratch, input: Input::Format(_), .. });
-    assert_eq!(done.tasks.iter().filter(|planned| scratch(&planned.task)).count(), 1, "one root");
+    let scratch = |task: &Task| {
+        matches!(
+            task,
+            Task::Train {
+                start: Start::Scratch,
+                input: Input::Format(_),
+                ..
+            }
+        )
+    };
+    assert_eq!(
+        done.tasks.iter().filter(|planned| scratch(&planned.task)).count(),
+        1,
+        "one root"
+    );
     assert_eq!(results.len(), done.tasks.len());
 }
 
 #[test]
 fn the_expected_number_of_trainings_is_known_from_the_start() {
-    let nothing = plan(&build(), Known { results: &BTreeMap::new(), quarantined: &BTreeSet::new() });
+    let nothing = plan(
+        &build(),
+        Known {
+            results: &BTreeMap::new(),
+            quarantined: &BTreeSet::new(),
+        },
+    );
     assert_eq!(nothing.chain_expected, 15);
     assert!(!nothing.complete);
 }
@@ -39,11 +77,24 @@ fn every_link_waits_for_its_parents_weights() {
     let build = build();
     let (done, results) = run(&build, |_| 0, |_| false);
     for planned in &done.tasks {
-        if let Task::Train { start: Start::Weights(parent), .. } = &planned.task {
+        if let Task::Train {
+            start: Start::Weights(parent),
+            ..
+        } = &planned.task
+        {
             assert!(results.contains_key(parent));
         }
     }
-    let doomed = |task: &Task| matches!(task, Task::Train { start: Start::Scratch, input: Input::Format(_), .. });
+    let doomed = |task: &Task| {
+        matches!(
+            task,
+            Task::Train {
+                start: Start::Scratch,
+                input: Input::Format(_),
+                ..
+            }
+        )
+    };
     let (without_root, _) = run(&build, |_| 0, doomed);
     assert!(without_root.complete, "a build without its roots ends, saying so");
     assert!(!without_root.findings.missing.is_empty());
@@ -51,7 +102,13 @@ fn every_link_waits_for_its_parents_weights() {
 
 #[test]
 fn from_scratch_every_format_is_a_root_and_waits_for_nothing() {
-    let build = Build { strategy: Strategy::Scratch, buckets: 1, buckets_sampled: 1, formats_per_bucket: 96, ..build() };
+    let build = Build {
+        strategy: Strategy::Scratch,
+        buckets: 1,
+        buckets_sampled: 1,
+        formats_per_bucket: 96,
+        ..build()
+    };
     let (done, _) = run(&build, |_| 0, |_| false);
     assert_eq!(done.findings.chain.len(), 96);
     assert!(done.findings.chain.iter().all(|link| link.link.parent.is_none()));
@@ -59,7 +116,10 @@ fn from_scratch_every_format_is_a_root_and_waits_for_nothing() {
 
 #[test]
 fn a_budget_that_nothing_fits_is_refused_before_any_training() {
-    let build = Build { times_us: vec![0.5], ..build() };
+    let build = Build {
+        times_us: vec![0.5],
+        ..build()
+    };
     let (refused, results) = run(&build, |_| 0, |task| matches!(task, Task::Train { .. }));
     assert!(refused.complete && refused.refused.unwrap().contains("answer.times_us = 0.5"));
     assert_eq!(results.len(), 34);
