@@ -2,7 +2,8 @@
 # Puts the Python packages that tests compare against into .deps/python; use them with PYTHONPATH=.deps/python.
 set -eu
 
-packages="numpy==2.4.6 scipy==1.17.1 pillow==13.0.0"
+# scikit-learn only for the two photographs in it.
+packages="numpy==2.4.6 scipy==1.17.1 pillow==13.0.0 scikit-learn==1.9.1"
 
 fail() {
     echo "python.sh: $*" >&2
