@@ -48,7 +48,7 @@ pub fn oracle(script: &str, arguments: &[usize], input: &[u8]) -> Vec<u8> {
     let packages = crate_root.join("../.deps/python");
     assert!(
         packages.join("scipy").is_dir(),
-        "the Python oracle is not installed in {}; run `make setup`",
+        "the Python oracle is not installed in {}; run `make setup-test`",
         packages.display()
     );
     let mut python = Command::new("python3")
@@ -59,13 +59,13 @@ pub fn oracle(script: &str, arguments: &[usize], input: &[u8]) -> Vec<u8> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("python3 does not start; install it and run `make setup`");
+        .expect("python3 does not start; install it and run `make setup-test`");
     // The scripts read all their input before they write: this cannot block for ever.
     python.stdin.take().unwrap().write_all(input).unwrap();
     let output = python.wait_with_output().unwrap();
     assert!(
         output.status.success(),
-        "{script} fails; its packages may be damaged: run `make setup`"
+        "{script} fails; its packages may be damaged: run `make setup-test`"
     );
     output.stdout
 }
