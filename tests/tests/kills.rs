@@ -1,0 +1,362 @@
+//! Whatever is killed, whenever: the build goes on, ends as if nothing had happened, and does nothing twice.
+
+use imgcalc_tests::answers::{Attempts, Outcome, attempts, tokens};
+use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
+use imgcalc_tests::processes::{self, Process, Role, within};
+use imgcalc_tests::programs::{PATIENCE, Running};
+use imgcalc_tests::sandbox::{ORPHAN_LIMIT, Sandbox, files};
+use imgcalc_tests::spec::Spec;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const IMAGES: u32 = 1000;
+const EPOCHS: u64 = 60;
+const EPOCHS_TRANSFER: u64 = 40;
+/// Of five links and two trainings from scratch.
+const EPOCHS_ALL: u64 = 2 * EPOCHS + 5 * EPOCHS_TRANSFER;
+
+/// What is killed how often. A worker is started again later after each death, so it is not the victim each time.
+const VICTIMS: [(Role, usize); 3] = [(Role::Runner, 4), (Role::Worker, 3), (Role::Coordinator, 3)];
+
+/// Longest wait for a victim that has just been killed before to be there again.
+const VICTIM_LIMIT: Duration = Duration::from_secs(30);
+
+/// How far the trainings of a base are, told by the checkpoint each epoch leaves.
+struct Epochs {
+    tasks: PathBuf,
+    /// Most epochs ever seen, by task: what a finished training had left is deleted.
+    seen: BTreeMap<String, u64>,
+}
+
+impl Epochs {
+    fn of(base: &Path) -> Epochs {
+        Epochs {
+            tasks: base.join("tasks"),
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Epochs done of all trainings together.
+    fn done(&mut self) -> u64 {
+        for file in files(&self.tasks) {
+            let key = file
+                .strip_prefix(&self.tasks)
+                .unwrap_or(&file)
+                .to_string_lossy()
+                .into_owned();
+            let (Some((task, _)), Some(name)) = (key.split_once('/'), file.file_stem()) else {
+                continue;
+            };
+            let name = name.to_string_lossy();
+            let epochs = match name.strip_prefix("checkpoint-") {
+                Some(epoch) => epoch.parse().unwrap_or(0),
+                None => EPOCHS_TRANSFER,
+            };
+            let most = self.seen.entry(task.into()).or_default();
+            *most = epochs.max(*most);
+        }
+        self.seen.values().sum()
+    }
+}
+
+/// An undisturbed build in `calm`, its profile in `profile`, and the spec and base for a second one with equal input.
+fn undisturbed(sandbox: &Sandbox) -> Outcome {
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("calm.toml", &Spec::long());
+    sandbox.built("calm", &spec, &[]);
+    sandbox
+        .ask("calm", &["profile", "export", "--out", "profile"])
+        .ok();
+    sandbox.import_fashion("base-again", IMAGES);
+    sandbox.spec("spec.toml", &Spec::long().with("base", "base-again"));
+    Outcome::of(sandbox, "calm")
+}
+
+/// Starts the second build, or goes on with it.
+fn go_on(sandbox: &Sandbox) -> Running {
+    sandbox.build("data", "spec.toml", &["--profile", "profile"])
+}
+
+/// Waits until a process of this role is there and picks one.
+fn pick(sandbox: &Sandbox, role: Role, dice: &mut Dice) -> Option<Process> {
+    let mut found = Vec::new();
+    within(VICTIM_LIMIT, || {
+        found = sandbox.processes();
+        found.retain(|process| process.role == role);
+        !found.is_empty()
+    });
+    let at = dice.below(found.len().max(1) as u64) as usize;
+    found.get(at).copied()
+}
+
+/// A result that was committed once has the same attempts ever after.
+fn assert_never_repeated(before: &Attempts, after: &Attempts) {
+    for (id, task) in before.iter().filter(|(_, task)| task.standing == "done") {
+        assert_eq!(
+            after.get(id),
+            Some(task),
+            "{} was committed and then done again",
+            task.what
+        );
+    }
+}
+
+/// Each task was done by its last attempt, the others failed, and every token is accounted for.
+fn assert_ledger_in_order(all: &Attempts, adopted: &str) {
+    let mut seen = Vec::new();
+    for task in all.values() {
+        assert_eq!(task.standing, "done", "{}", task.what);
+        assert_eq!(
+            task.attempts.is_empty(),
+            task.what.starts_with(adopted),
+            "{task:?}"
+        );
+        if let Some((last, before)) = task.attempts.split_last() {
+            assert!(last["failure"].is_null(), "{task:?}");
+            assert!(
+                before.iter().all(|attempt| !attempt["failure"].is_null()),
+                "{task:?}"
+            );
+        }
+        seen.extend(tokens(task));
+    }
+    seen.sort_unstable();
+    let expected: Vec<u64> = (1..=seen.len() as u64).collect();
+    assert_eq!(
+        seen, expected,
+        "every token belongs to one attempt of a task of the build"
+    );
+}
+
+#[test]
+fn a_build_that_is_killed_ten_times_ends_like_one_that_is_not() {
+    let sandbox = Sandbox::new();
+    let expected = undisturbed(&sandbox);
+    let mut dice = Dice::thrown();
+    let seed = dice.seed;
+    let mut victims: Vec<Role> = VICTIMS
+        .iter()
+        .flat_map(|&(role, times)| vec![role; times])
+        .collect();
+    dice.shuffle(&mut victims);
+    eprintln!("{SEED_VARIABLE}={seed}: kills {victims:?}");
+    let replay = format!("; replay with {SEED_VARIABLE}={seed}");
+
+    let mut epochs = Epochs::of(&sandbox.path("base-again"));
+    let kills = victims.len() as u64;
+    let mut snapshots: Vec<Attempts> = Vec::new();
+    let mut build = go_on(&sandbox);
+    for (number, role) in (0..kills).zip(victims) {
+        // Somewhere in the next part of the work, and somewhere within an epoch.
+        let share = (number as f64 + 0.05 + 0.9 * dice.share()) / (kills as f64 + 2.0);
+        let moment = (share * EPOCHS_ALL as f64) as u64;
+        let there = within(PATIENCE, || epochs.done() >= moment || build.is_over());
+        assert!(
+            there && !build.is_over(),
+            "kill {number} comes too late{replay}\n{}",
+            build.stderr()
+        );
+        std::thread::sleep(Duration::from_millis(dice.below(60)));
+        let victim = pick(&sandbox, role, &mut dice);
+        let victim = victim.unwrap_or_else(|| panic!("no {role:?} to kill{replay}\n{}", build.stderr()));
+        eprintln!(
+            "kill {number}: {victim:?} after {} of {EPOCHS_ALL} epochs",
+            epochs.done()
+        );
+        let others = sandbox.processes();
+        processes::kill(victim);
+        match role {
+            Role::Coordinator => {
+                let said = build.finish(PATIENCE);
+                assert_eq!(said.code, None, "it is killed, not ended{replay}");
+                sandbox.assert_nothing_runs("the death of the build");
+                snapshots.push(attempts(&sandbox, "data"));
+                build = go_on(&sandbox);
+            }
+            _ => {
+                let gone = within(ORPHAN_LIMIT, || !sandbox.processes().contains(&victim));
+                assert!(gone, "{victim:?} is still there{replay}");
+                assert!(
+                    !build.is_over(),
+                    "the build outlives its {role:?}{replay}\n{}",
+                    build.stderr()
+                );
+                snapshots.push(attempts(&sandbox, "data"));
+            }
+        }
+        if role == Role::Worker {
+            // Its runner goes with it; which of the two that was is told by who is left of those that were there.
+            let runners =
+                |list: &[Process]| list.iter().filter(|process| process.role == Role::Runner).count();
+            let before = runners(&others);
+            let old = || {
+                sandbox
+                    .processes()
+                    .into_iter()
+                    .filter(|process| others.contains(process))
+                    .collect::<Vec<_>>()
+            };
+            let gone = within(ORPHAN_LIMIT, || {
+                let left = old();
+                let workers = left.iter().filter(|process| process.role == Role::Worker).count();
+                before == 0 || runners(&left) <= workers
+            });
+            assert!(gone, "a runner outlives its worker: {:?}{replay}", old());
+        }
+    }
+    let said = build.finish(PATIENCE).ok();
+    assert!(!said.stderr.contains("missing:"), "{}{replay}", said.stderr);
+    sandbox.assert_nothing_runs("the end");
+
+    let outcome = Outcome::of(&sandbox, "data");
+    assert_eq!(
+        outcome.chain, expected.chain,
+        "the same trainings with the same results{replay}"
+    );
+    assert_eq!(outcome.formats, expected.formats, "the same answers{replay}");
+    let last = attempts(&sandbox, "data");
+    snapshots
+        .iter()
+        .for_each(|before| assert_never_repeated(before, &last));
+    assert_ledger_in_order(&last, "profile");
+    let failed = last
+        .values()
+        .flat_map(|task| &task.attempts)
+        .filter(|attempt| !attempt["failure"].is_null());
+    let failed = failed.count() as u64;
+    assert!(
+        (1..=2 * kills).contains(&failed),
+        "{failed} attempts failed by {kills} kills of at most two each{replay}"
+    );
+}
+
+#[test]
+fn a_build_stopped_by_ctrl_c_says_so_and_the_same_command_goes_on() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &Spec::long());
+    let build = sandbox.build("data", &spec, &[]);
+    let mut epochs = Epochs::of(&sandbox.path("base"));
+    assert!(
+        within(PATIENCE, || epochs.done() > EPOCHS),
+        "trainings start\n{}",
+        build.stderr()
+    );
+    build.interrupt();
+    let said = build.finish(Duration::from_secs(20));
+    assert_eq!(said.code, Some(130), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("stopped;") && said.stderr.contains("The same command goes on"),
+        "{}",
+        said.stderr
+    );
+    sandbox.assert_nothing_runs("Ctrl-C");
+
+    // What was under way is told as pre-empted, which is nobody's fault.
+    let before = attempts(&sandbox, "data");
+    let failures: Vec<String> = before
+        .values()
+        .flat_map(|task| &task.attempts)
+        .filter(|attempt| !attempt["failure"].is_null())
+        .map(|attempt| attempt["failure"][0].to_string())
+        .collect();
+    assert!(
+        !failures.is_empty() && failures.iter().all(|class| class == "\"preempted\""),
+        "{failures:?}"
+    );
+    let status = sandbox.ask("data", &["status"]).ok().stdout;
+    assert!(
+        status.contains("no coordinator runs; `imgcalc build SPEC` goes on"),
+        "{status}"
+    );
+
+    let said = sandbox.built("data", &spec, &[]);
+    assert!(said.stderr.contains("going on with build"), "{}", said.stderr);
+    let after = attempts(&sandbox, "data");
+    assert_never_repeated(&before, &after);
+    assert_ledger_in_order(&after, "nothing");
+    let log = sandbox.path("data/logs");
+    let logs: String = files(&log)
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap_or_default())
+        .collect();
+    assert!(
+        logs.contains("goes on from a checkpoint"),
+        "a training under way is not begun anew"
+    );
+}
+
+#[test]
+fn a_cancelled_build_ends_and_goes_on_when_it_is_wanted_again() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &Spec::long());
+    let build = sandbox.build("data", &spec, &[]);
+    let mut epochs = Epochs::of(&sandbox.path("base"));
+    assert!(
+        within(PATIENCE, || epochs.done() > 5),
+        "trainings start\n{}",
+        build.stderr()
+    );
+    let before = attempts(&sandbox, "data");
+    let cancelled = sandbox.ask("data", &["cancel", "tiny"]).ok();
+    assert!(
+        cancelled.stderr.contains("its results are kept"),
+        "{}",
+        cancelled.stderr
+    );
+    let refusal = build.finish(Duration::from_secs(20)).refused();
+    assert!(
+        refusal.contains("was cancelled; the same command goes on"),
+        "{refusal}"
+    );
+    sandbox.assert_nothing_runs("a cancelled build");
+    let table = sandbox.ask("data", &["ls"]).ok().stdout;
+    assert!(table.contains("cancelled"), "{table}");
+
+    sandbox.built("data", &spec, &[]);
+    let after = attempts(&sandbox, "data");
+    assert_never_repeated(&before, &after);
+    assert_ledger_in_order(&after, "nothing");
+    // Over is over.
+    let refusal = sandbox.ask("data", &["cancel", "tiny"]).refused();
+    assert!(refusal.contains("is over already"), "{refusal}");
+}
+
+#[test]
+fn a_second_build_in_a_data_directory_is_told_who_holds_it() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &Spec::long());
+    let mut first = sandbox.build("data", &spec, &[]);
+    let mut epochs = Epochs::of(&sandbox.path("base"));
+    assert!(
+        within(PATIENCE, || epochs.done() > 0),
+        "trainings start\n{}",
+        first.stderr()
+    );
+    let refusal = sandbox
+        .build("data", &spec, &[])
+        .finish(Duration::from_secs(30))
+        .refused();
+    assert!(
+        refusal.contains(&format!("held by process {}", first.pid())),
+        "{refusal}"
+    );
+    assert!(
+        refusal.contains("imgcalc build spec.toml") && refusal.contains("--data-dir"),
+        "{refusal}"
+    );
+    assert!(!first.is_over(), "the first is not disturbed\n{}", first.stderr());
+
+    // Whoever only looks is served by the one that holds it.
+    let status = sandbox.ask("data", &["status", "--json"]).json();
+    assert_eq!(
+        (&status["state"], &status["coordinator"]),
+        (&"running".into(), &true.into())
+    );
+    assert!(!status["running"].as_array().unwrap().is_empty(), "{status}");
+    first.kill();
+    sandbox.assert_nothing_runs("the death of the first");
+}
