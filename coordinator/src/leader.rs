@@ -5,8 +5,10 @@
 //! nothing as done, and says why: nothing acknowledged is lost.
 
 mod core;
+mod display;
 mod logbook;
 mod request;
+mod schedule;
 #[cfg(test)]
 mod tests;
 mod workers;

@@ -2,15 +2,13 @@
 
 use super::Terms;
 use super::logbook::Logbook;
-use super::request::{Asked, LeaderError, Lease, Progress, Reply, Request, Said};
+use super::request::{LeaderError, Progress, Reply, Request, Said};
 use super::workers::{Held, Workers};
-use crate::ledger::{Command, Effect, Ending, Phase, State};
-use crate::placement::{Busy, Place, Ready, place};
-use crate::plan::{Plan, Standing, plan};
-use crate::view::{BuildView, Overview, Running, WorkerView};
+use crate::ledger::{BuildPhase, Command, Effect, Phase, State};
+use crate::plan::Plan;
+use crate::view::{BuildView, Overview};
 use imgcalc_shared::build::BuildId;
-use imgcalc_shared::dataset::ObjectRef;
-use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId};
+use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 use std::collections::BTreeMap;
 
 /// First pause before a task that failed by its own fault is tried again, ms; doubles with every attempt.
@@ -20,13 +18,13 @@ const BACK_OFF_MS_MAX: u64 = 60_000;
 type Answer = Box<dyn FnOnce(Result<(), LeaderError>) + Send>;
 
 pub(super) struct Core {
-    state: State,
-    logbook: Logbook,
-    terms: Terms,
-    workers: Workers,
+    pub(super) state: State,
+    pub(super) logbook: Logbook,
+    pub(super) terms: Terms,
+    pub(super) workers: Workers,
     /// Plans of running builds; empty when something they depend on changed.
-    plans: BTreeMap<BuildId, Plan>,
-    not_before_ms: BTreeMap<TaskId, u64>,
+    pub(super) plans: BTreeMap<BuildId, Plan>,
+    pub(super) not_before_ms: BTreeMap<TaskId, u64>,
     /// Commands applied and not yet durable.
     commands: Vec<Command>,
     /// Answers that may go out when they are.
@@ -135,9 +133,7 @@ impl Core {
             }
             Request::Logs { build, reply } => {
                 let said = match self.state.builds().get(&build) {
-                    Some(state) => Ok(self
-                        .logbook
-                        .follow(&build, state.phase == crate::ledger::BuildPhase::Running)),
+                    Some(state) => Ok(self.logbook.follow(&build, state.phase == BuildPhase::Running)),
                     None => Err(no_build(&build)),
                 };
                 self.reply(reply, said);
@@ -208,7 +204,7 @@ impl Core {
         self.workers.tire(now_ms);
     }
 
-    fn propose(&mut self, command: Command) -> Effect {
+    pub(super) fn propose(&mut self, command: Command) -> Effect {
         let mut effects = self.propose_all(command);
         debug_assert_eq!(effects.len(), 1);
         effects.remove(0)
@@ -229,7 +225,7 @@ impl Core {
         effects
     }
 
-    fn reply<T: Send + 'static>(&mut self, reply: Reply<T>, said: Result<T, LeaderError>) {
+    pub(super) fn reply<T: Send + 'static>(&mut self, reply: Reply<T>, said: Result<T, LeaderError>) {
         self.answers
             .push(Box::new(move |durable| drop(reply.send(durable.and(said)))));
     }
@@ -296,7 +292,14 @@ impl Core {
         }
     }
 
-    fn fail(&mut self, task: TaskId, token: u64, class: FailureClass, message: String, now_ms: u64) {
+    pub(super) fn fail(
+        &mut self,
+        task: TaskId,
+        token: u64,
+        class: FailureClass,
+        message: String,
+        now_ms: u64,
+    ) {
         let held = self.workers.held.remove(&token);
         let effect = self.propose(Command::Fail {
             task,
@@ -327,194 +330,6 @@ impl Core {
             self.logbook
                 .write(&build, &worker, &format!("{what}: {class}: {message}{given_up}"));
         }
-    }
-
-    fn expire(&mut self, now_ms: u64) {
-        let patience = (self.terms.lease + self.terms.grace).as_millis() as u64;
-        let mut lost = Vec::new();
-        for (token, held) in &mut self.workers.held {
-            if held.heard_at_ms == u64::MAX {
-                held.heard_at_ms = now_ms;
-            }
-            if held.heard_at_ms + patience <= now_ms {
-                lost.push((*token, held.task));
-            }
-        }
-        for (token, task) in lost {
-            let message = format!("nothing was heard for {} s", patience / 1000);
-            self.fail(task, token, FailureClass::WorkerLost, message, now_ms);
-        }
-    }
-
-    fn is_running(&self, build: &BuildId) -> bool {
-        self.state
-            .builds()
-            .get(build)
-            .is_some_and(|state| state.phase == crate::ledger::BuildPhase::Running)
-    }
-
-    fn replan(&mut self, now_ms: u64) {
-        let running: Vec<BuildId> = self
-            .state
-            .builds()
-            .keys()
-            .filter(|id| self.is_running(id) && !self.plans.contains_key(id))
-            .cloned()
-            .collect();
-        for id in running {
-            let made = plan(&self.state.builds()[&id].build, self.state.known());
-            if made.complete {
-                let ending = made.refused.clone().map_or(Ending::Done, Ending::Refused);
-                let words = match &ending {
-                    Ending::Done => "done".to_string(),
-                    Ending::Refused(reason) => format!("refused: {reason}"),
-                };
-                self.propose(Command::Finish {
-                    build: id.clone(),
-                    ending,
-                    at_ms: now_ms,
-                });
-                self.logbook.write(&id, "coordinator", &words);
-                self.logbook.end(&id);
-            } else {
-                self.plans.insert(id, made);
-            }
-        }
-    }
-
-    /// Tasks that can be done now, builds in the order in which they were submitted.
-    fn ready(&self, now_ms: u64) -> Vec<(BuildId, Task)> {
-        let mut builds: Vec<&BuildId> = self.plans.keys().collect();
-        builds.sort_by_key(|id| self.state.builds().get(*id).map(|state| state.submitted_at_ms));
-        let free = |id: &TaskId| {
-            let open = self.state.open().get(id);
-            let waits = open.is_none_or(|open| open.phase == Phase::Waiting);
-            waits && self.not_before_ms.get(id).is_none_or(|at| *at <= now_ms)
-        };
-        let mut seen = std::collections::BTreeSet::new();
-        let mut ready = Vec::new();
-        for build in builds {
-            for planned in &self.plans[build].tasks {
-                if planned.standing == Standing::Ready && free(&planned.id) && seen.insert(planned.id) {
-                    ready.push((build.clone(), planned.task.clone()));
-                }
-            }
-        }
-        ready
-    }
-
-    fn assign(&mut self, now_ms: u64) {
-        if self.workers.known.values().all(|known| known.asking.is_none()) {
-            return;
-        }
-        let names: Vec<String> = self.workers.known.keys().cloned().collect();
-        let places: Vec<Place> = names.iter().map(|name| self.place(name)).collect();
-        let ready = self.ready(now_ms);
-        let problem: Vec<Ready> = ready
-            .iter()
-            .map(|(_, task)| Ready {
-                exclusive: task.is_profile(),
-                hardware: task.hardware().map(str::to_string),
-            })
-            .collect();
-        for (task, at) in place(&problem, &places) {
-            let (build, task) = ready[task].clone();
-            self.grant(build, task, &names[at], now_ms);
-        }
-    }
-
-    fn place(&self, name: &str) -> Place {
-        let known = &self.workers.known[name];
-        let busy = self
-            .workers
-            .holding(name)
-            .map(|held| if held.profile { Busy::Profile } else { Busy::Work });
-        Place {
-            host: known.facts.host.clone(),
-            hardware: known.facts.hardware.clone(),
-            waiting: known.asking.is_some(),
-            busy,
-        }
-    }
-
-    fn grant(&mut self, build: BuildId, task: Task, worker: &str, now_ms: u64) {
-        let command = Command::Lease {
-            task: Box::new(task.clone()),
-            build: build.clone(),
-            worker: worker.into(),
-            at_ms: now_ms,
-        };
-        let Effect::Leased { token, .. } = self.propose(command) else {
-            return;
-        };
-        let base = self.state.builds()[&build].build.base.clone();
-        let lease = Lease {
-            weights: self.first_weights(&task),
-            task,
-            token,
-            base,
-            build,
-        };
-        self.workers.held.insert(token, Held::of(&lease, worker, now_ms));
-        if let Some(question) = self.workers.take_question(worker) {
-            self.reply(question, Ok(Asked::Lease(Box::new(lease))));
-        }
-    }
-
-    fn first_weights(&self, task: &Task) -> Option<ObjectRef> {
-        let Task::Train {
-            start: Start::Weights(parent),
-            ..
-        } = task
-        else {
-            return None;
-        };
-        match self.state.known().results.get(parent) {
-            Some(Outcome::Train(trained)) => Some(trained.weights.clone()),
-            _ => None,
-        }
-    }
-
-    fn running(&self, build: &BuildId) -> Vec<Running> {
-        let of_build = self
-            .workers
-            .held
-            .values()
-            .filter(|held| held.build.as_ref() == Some(build));
-        of_build
-            .map(|held| {
-                let base = Running {
-                    what: held.what.clone(),
-                    worker: held.worker.clone(),
-                    ..Running::default()
-                };
-                match &held.progress {
-                    None => base,
-                    Some(progress) => Running {
-                        epoch: progress.epoch,
-                        epochs: progress.epochs,
-                        loss: progress.loss,
-                        accuracy: progress.accuracy,
-                        images_per_second: progress.images_per_second,
-                        bytes_read: progress.bytes_read,
-                        ..base
-                    },
-                }
-            })
-            .collect()
-    }
-
-    fn worker_views(&self) -> Vec<WorkerView> {
-        let view = |known: &super::workers::Known| WorkerView {
-            name: known.facts.name.clone(),
-            host: known.facts.host.clone(),
-            hardware: known.facts.hardware.clone(),
-            task: self
-                .workers
-                .holding(&known.facts.name)
-                .map(|held| held.what.clone()),
-        };
-        self.workers.known.values().map(view).collect()
     }
 }
 

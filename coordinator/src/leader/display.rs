@@ -1,0 +1,50 @@
+//! What a live leader shows of running attempts and workers.
+
+use super::core::Core;
+use super::workers::Known;
+use crate::view::{Running, WorkerView};
+use imgcalc_shared::build::BuildId;
+
+impl Core {
+    pub(super) fn running(&self, build: &BuildId) -> Vec<Running> {
+        let of_build = self
+            .workers
+            .held
+            .values()
+            .filter(|held| held.build.as_ref() == Some(build));
+        of_build
+            .map(|held| {
+                let base = Running {
+                    what: held.what.clone(),
+                    worker: held.worker.clone(),
+                    ..Running::default()
+                };
+                match &held.progress {
+                    None => base,
+                    Some(progress) => Running {
+                        epoch: progress.epoch,
+                        epochs: progress.epochs,
+                        loss: progress.loss,
+                        accuracy: progress.accuracy,
+                        images_per_second: progress.images_per_second,
+                        bytes_read: progress.bytes_read,
+                        ..base
+                    },
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn worker_views(&self) -> Vec<WorkerView> {
+        let view = |known: &Known| WorkerView {
+            name: known.facts.name.clone(),
+            host: known.facts.host.clone(),
+            hardware: known.facts.hardware.clone(),
+            task: self
+                .workers
+                .holding(&known.facts.name)
+                .map(|held| held.what.clone()),
+        };
+        self.workers.known.values().map(view).collect()
+    }
+}
