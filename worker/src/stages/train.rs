@@ -44,6 +44,10 @@ pub(super) fn run(
     imgcalc_engine::set_threads((*threads).into());
     let (data, bytes_read) = load(context, dataset, *images, *input)?;
     let id = task.id();
+    if let Start::Weights(parent) = start {
+        // A task whose weights are given out is committed, so nobody goes on from its checkpoints any more.
+        Checkpoints::new(context.base.clone(), *parent, attempt.token, context.checkpoint_every).delete_all();
+    }
     let checkpoints = Checkpoints::new(context.base.clone(), id, attempt.token, context.checkpoint_every);
     let mut watch = Watch {
         observer,
@@ -56,7 +60,7 @@ pub(super) fn run(
     let weights = context
         .base
         .put(&weights_key(id, attempt.token), trained.weights)?;
-    watch.checkpoints.delete_all();
+    // Its own checkpoints stay: until its result is committed, they are what a lost one is got back from.
     let curve = trained
         .curve
         .iter()

@@ -67,7 +67,8 @@ impl Checkpoints {
         Ok(found.into_iter().rev().map(|(_, key)| key).collect())
     }
 
-    /// Deletes the checkpoints of all attempts, as far as that succeeds: they are of no use after the end.
+    /// Deletes the checkpoints of all attempts, as far as that succeeds: they are of no use once
+    /// the task's result is committed.
     pub(super) fn delete_all(&self) {
         match self.newest_first() {
             Ok(keys) => keys.iter().for_each(|key| self.delete(key)),
