@@ -16,18 +16,26 @@ use std::path::Path;
 
 /// A frozen file; written first where it is missing and that is asked for.
 fn golden(name: &str, write: impl Fn() -> Vec<u8>) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     if !path.exists() && std::env::var_os("IMGCALC_REGENERATE").is_some() {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, write()).unwrap();
     }
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{} is frozen and must be there: {error}", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{} is frozen and must be there: {error}", path.display()))
 }
 
-const SIZE: Size = Size { height: 16, width: 32 };
+const SIZE: Size = Size {
+    height: 16,
+    width: 32,
+};
 
 fn pictures() -> Vec<Picture> {
-    (0..3).map(|seed| picture(SIZE.height, SIZE.width, 3, seed)).collect()
+    (0..3)
+        .map(|seed| picture(SIZE.height, SIZE.width, 3, seed))
+        .collect()
 }
 
 fn format() -> Format {
@@ -37,19 +45,35 @@ fn format() -> Format {
 #[test]
 fn a_column_object_of_version_0_is_read() {
     let mut transform = Transform::new(format().family(), SIZE, 3).unwrap();
-    let header =
-        Header { family: format().family(), quant: 1, size: SIZE, channels: 3, keep: 8, first_image: 2048, images: 3 };
+    let header = Header {
+        family: format().family(),
+        quant: 1,
+        size: SIZE,
+        channels: 3,
+        keep: 8,
+        first_image: 2048,
+        images: 3,
+    };
     let bytes = golden("column-0.col", || {
         let mut transform = Transform::new(format().family(), SIZE, 3).unwrap();
-        let values: Vec<_> = pictures().iter().map(|picture| transform.coefficients(picture, 8).unwrap()).collect();
+        let values: Vec<_> = pictures()
+            .iter()
+            .map(|picture| transform.coefficients(picture, 8).unwrap())
+            .collect();
         column::write(&header, &values).unwrap()
     });
-    let Step::Done(footer) = Footer::read(bytes.len() as u64, &bytes).unwrap() else { panic!("all of it is there") };
+    let Step::Done(footer) = Footer::read(bytes.len() as u64, &bytes).unwrap() else {
+        panic!("all of it is there")
+    };
     assert_eq!(*footer.header(), header);
     let range = footer.prefix(5).unwrap();
-    let read = footer.decode(&bytes[range.start as usize..range.end as usize], 5, 20).unwrap();
-    let expected: Vec<i16> =
-        pictures().iter().flat_map(|picture| transform.values(picture, format()).unwrap()).collect();
+    let read = footer
+        .decode(&bytes[range.start as usize..range.end as usize], 5, 20)
+        .unwrap();
+    let expected: Vec<i16> = pictures()
+        .iter()
+        .flat_map(|picture| transform.values(picture, format()).unwrap())
+        .collect();
     assert_eq!(read, expected);
 }
 
@@ -58,22 +82,39 @@ fn an_encoded_image_of_version_0_is_read() {
     let picture = picture(13, 30, 3, 9);
     let bytes = golden("image-0.ic", || encoded::encode(&picture, format()).unwrap());
     let read = encoded::decode_values(&bytes).unwrap();
-    assert_eq!((read.format, read.size, read.channels), (format(), picture.size, 3));
-    assert_eq!(read.stored_size, Size { height: 16, width: 32 });
+    assert_eq!(
+        (read.format, read.size, read.channels),
+        (format(), picture.size, 3)
+    );
+    assert_eq!(
+        read.stored_size,
+        Size {
+            height: 16,
+            width: 32
+        }
+    );
     let written_now = encoded::decode_values(&encoded::encode(&picture, format()).unwrap()).unwrap();
     assert_eq!(read.values, written_now.values);
 }
 
 #[test]
 fn a_manifest_of_version_1_is_read() {
-    let object = |key: &str, bytes| ObjectRef { key: key.into(), bytes, digest: Digest::of(key.as_bytes()) };
+    let object = |key: &str, bytes| ObjectRef {
+        key: key.into(),
+        bytes,
+        digest: Digest::of(key.as_bytes()),
+    };
     let mut manifest = Manifest {
         name: "golden".into(),
         digest: Digest::of(b""),
         classes: vec!["cat".into(), "dog".into()],
         size: SIZE,
         channels: 3,
-        splits: Splits { train: 5, validation: 2, test: 1 },
+        splits: Splits {
+            train: 5,
+            validation: 2,
+            test: 1,
+        },
         row_group: 4,
         images: vec![object("images/0", 100), object("images/1", 90)],
         labels: object("labels/0", 16),

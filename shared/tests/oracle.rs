@@ -86,7 +86,11 @@ fn random_blocks_have_the_coefficients_scipy_computes() {
 fn blocks_of_photographs_have_the_coefficients_scipy_computes() {
     for block in BLOCKS {
         for channels in [1usize, 3] {
-            let pixels = oracle("photographs.py", &[block.into(), channels, blocks_of(block), 7], &[]);
+            let pixels = oracle(
+                "photographs.py",
+                &[block.into(), channels, blocks_of(block), 7],
+                &[],
+            );
             compare_with_scipy(block, channels as u16, &pixels);
         }
     }

@@ -86,14 +86,14 @@ impl Log {
     pub fn open(path: &Path) -> Result<(Log, Vec<Command>), LogError> {
         let fresh = !path.exists();
         // redb checks its own structure with assertions as well as errors; a damaged file must give an error.
-        let opened = std::panic::catch_unwind(|| open_checked(path, fresh));
+        let opened = quietly(|| open_checked(path, fresh));
         let damaged = |what: &str| LogError::Damaged {
             path: path.into(),
             what: what.into(),
         };
-        let database = opened.map_err(|_| damaged("its structure is broken"))??;
-        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| read_all(&database, path)));
-        let commands = read.map_err(|_| damaged("its structure is broken"))??;
+        let database = opened.ok_or_else(|| damaged("its structure is broken"))??;
+        let read = quietly(|| read_all(&database, path));
+        let commands = read.ok_or_else(|| damaged("its structure is broken"))??;
         let entries = commands.len() as u64;
         Ok((
             Log {
@@ -140,6 +140,15 @@ impl Log {
         transaction.commit()?;
         Ok(())
     }
+}
+
+/// What `work` gives, or nothing if it panics, of which then nothing is printed: the error says it better.
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    std::panic::set_hook(hook);
+    done.ok()
 }
 
 fn open_checked(path: &Path, fresh: bool) -> Result<Database, LogError> {
