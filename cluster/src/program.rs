@@ -2,6 +2,7 @@
 
 use crate::ClusterError;
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
@@ -34,7 +35,8 @@ where
     S: AsRef<OsStr>,
 {
     let program = find_program()?;
-    let status = Command::new(&program).args(args).status();
+    // Its help then names the program that people typed.
+    let status = Command::new(&program).arg0("imgcalc").args(args).status();
     status.map_err(|error| ClusterError::Start { program, error })
 }
 

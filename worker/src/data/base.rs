@@ -39,7 +39,7 @@ struct Inner {
 }
 
 impl Base {
-    /// Opens `file:///folder` (made if it is not there), `s3://bucket/prefix` (settings from the `AWS_*`
+    /// Opens `file:///folder` (made if it is not there), `s3://place/prefix` (settings from the `AWS_*`
     /// environment variables) or `memory://` (empty at first, gone with its last clone).
     pub fn open(url: &str) -> Result<Base, Failure> {
         let Opened {

@@ -46,7 +46,13 @@ pub(super) fn run(
     let id = task.id();
     if let Start::Weights(parent) = start {
         // A task whose weights are given out is committed, so nobody goes on from its checkpoints any more.
-        Checkpoints::new(context.base.clone(), *parent, attempt.token, context.checkpoint_every).delete_all();
+        Checkpoints::new(
+            context.base.clone(),
+            *parent,
+            attempt.token,
+            context.checkpoint_every,
+        )
+        .delete_all();
     }
     let checkpoints = Checkpoints::new(context.base.clone(), id, attempt.token, context.checkpoint_every);
     let mut watch = Watch {

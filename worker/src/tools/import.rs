@@ -26,7 +26,7 @@ pub struct ImportArgs {
     /// A folder that holds one folder of JPEG or PNG files per class, or one that holds the IDX files of the MNIST
     /// family (train-images-idx3-ubyte and so on, plain or .gz)
     pub source: PathBuf,
-    /// Where the dataset goes: file:///folder or s3://bucket/prefix
+    /// Where the dataset goes: file:///folder or s3://place/prefix
     #[arg(long, value_name = "URL")]
     pub base: String,
     /// What the dataset is called; an existing name then means the new dataset

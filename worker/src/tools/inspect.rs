@@ -22,7 +22,7 @@ pub struct InspectArgs {
     /// A file: columns, pixels, an .ic image, a dataset manifest, weights. With --base, a key in that base or the
     /// name of a dataset
     pub what: String,
-    /// The base the key is in: file:///folder or s3://bucket/prefix
+    /// The base the key is in: file:///folder or s3://place/prefix
     #[arg(long, value_name = "URL")]
     pub base: Option<String>,
     /// For a manifest in a base: also read every object it names and check it

@@ -23,7 +23,7 @@ pub(super) struct Opened {
 
 pub(super) fn open(text: &str) -> Result<Opened, Failure> {
     let cannot = |why: String| Failure::storage(format!("the base {text} cannot be opened: {why}"));
-    let form = "write file:///folder or s3://bucket/prefix";
+    let form = "write file:///folder or s3://place/prefix";
     let url = Url::parse(text).map_err(|error| cannot(format!("{error}; {form}")))?;
     match url.scheme() {
         // `file:x` would silently mean /x.
