@@ -15,8 +15,10 @@ mod units;
 
 use clap::{Parser, Subcommand};
 use data_dir::DataDir;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
 
 /// Finds, for an image-AI task, the storage format that buys the most accuracy for its inference time and space.
 #[derive(Debug, Parser)]
@@ -73,6 +75,11 @@ struct Forwarded {
 /// Runs the command line and gives back the exit code of the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     match run(cli) {
         Ok(code) => code,
         Err(error) => {

@@ -38,7 +38,9 @@ pub enum LogError {
         path: PathBuf,
     },
     /// Truncated or altered. It is not repaired: that would forget.
-    #[error("the ledger {path} is damaged: {what}; restore it from a copy, nothing was changed")]
+    #[error(
+        "the ledger {path} is damaged: {what}; restore it from a copy; its entries were left as they are"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -2,6 +2,7 @@
 
 use super::{CodecError, Layout, Picture, colour, quantise, shape_text};
 use crate::format::{Family, Format, Size, diagonal_positions};
+use ndarray::{Array2, Array3, ArrayView3};
 use rustdct::{DctPlanner, TransformType2And3};
 use std::sync::Arc;
 
@@ -24,10 +25,10 @@ pub struct Transform {
     dct: Arc<dyn TransformType2And3<f64>>,
     /// Factors that make the DCT orthonormal, by frequency.
     scale: Vec<f64>,
-    /// One block, row-major: pixels.
-    pixels: Vec<f64>,
-    /// One block, column-major: frequencies, so that the second pass runs along memory too.
-    frequencies: Vec<f64>,
+    /// One block of pixels, rows × columns.
+    pixels: Array2<f64>,
+    /// One block of frequencies (i, j), stored at [j, i] so that the second pass runs along memory too.
+    frequencies: Array2<f64>,
     scratch: Vec<f64>,
 }
 
@@ -44,8 +45,8 @@ impl Transform {
         Ok(Transform {
             layout,
             scale,
-            pixels: vec![0.0; side * side],
-            frequencies: vec![0.0; side * side],
+            pixels: Array2::zeros((side, side)),
+            frequencies: Array2::zeros((side, side)),
             scratch: vec![0.0; dct.get_scratch_len()],
             dct,
         })
@@ -84,26 +85,17 @@ impl Transform {
     pub fn spectrum(&mut self, picture: &Picture, keep: u16) -> Result<Vec<f64>, CodecError> {
         self.layout.format(keep, 1)?;
         let planes = self.sampled_planes(picture)?;
-        let (block, blocks, grid) = (
-            self.layout.family().block,
-            self.layout.blocks(),
-            self.layout.grid(),
-        );
+        let (block, blocks) = (self.layout.family().block, self.layout.blocks());
         let side = usize::from(block);
-        let width = grid.width as usize * side;
         let mut spectrum = vec![0.0; self.layout.values(keep)];
-        for (channel, plane) in (0u16..).zip(planes.chunks_exact(blocks * side * side)) {
-            for at in 0..blocks {
-                let (u, v) = (at / grid.width as usize, at % grid.width as usize);
-                for (row, pixels) in self.pixels.chunks_exact_mut(side).enumerate() {
-                    pixels.copy_from_slice(&plane[(u * side + row) * width + v * side..][..side]);
-                }
+        for (channel, plane) in (0u16..).zip(planes.outer_iter()) {
+            for (at, pixels) in plane.exact_chunks((side, side)).into_iter().enumerate() {
+                self.pixels.assign(&pixels);
                 self.forward(keep);
                 for diagonal in 0..keep {
                     let start = self.layout.run_start(diagonal, channel);
                     for (nth, (i, j)) in diagonal_positions(block, diagonal).enumerate() {
-                        let coefficient = self.frequencies[usize::from(j) * side + usize::from(i)];
-                        spectrum[start + nth * blocks + at] = coefficient;
+                        spectrum[start + nth * blocks + at] = self.frequencies[[j.into(), i.into()]];
                     }
                 }
             }
@@ -120,38 +112,38 @@ impl Transform {
                 found: values.len(),
             });
         }
-        let (block, blocks, grid) = (
-            self.layout.family().block,
-            self.layout.blocks(),
-            self.layout.grid(),
-        );
+        let (block, blocks) = (self.layout.family().block, self.layout.blocks());
         let side = usize::from(block);
-        let width = grid.width as usize * side;
-        let area = blocks * side * side;
-        let mut planes = vec![0.0; area * usize::from(self.layout.channels())];
-        for (channel, plane) in (0u16..).zip(planes.chunks_exact_mut(area)) {
-            for at in 0..blocks {
+        let mut planes = Array3::zeros(self.shape());
+        for (channel, mut plane) in (0u16..).zip(planes.outer_iter_mut()) {
+            for (at, mut pixels) in plane.exact_chunks_mut((side, side)).into_iter().enumerate() {
                 self.frequencies.fill(0.0);
                 for diagonal in 0..keep {
                     let start = self.layout.run_start(diagonal, channel);
                     for (nth, (i, j)) in diagonal_positions(block, diagonal).enumerate() {
                         let value = values[start + nth * blocks + at];
-                        self.frequencies[usize::from(j) * side + usize::from(i)] =
-                            f64::from(value) * f64::from(quant);
+                        self.frequencies[[j.into(), i.into()]] = f64::from(value) * f64::from(quant);
                     }
                 }
                 self.inverse();
-                let (u, v) = (at / grid.width as usize, at % grid.width as usize);
-                for (row, pixels) in self.pixels.chunks_exact(side).enumerate() {
-                    plane[(u * side + row) * width + v * side..][..side].copy_from_slice(pixels);
-                }
+                pixels.assign(&self.pixels);
             }
         }
-        Ok(self.unsampled(&planes))
+        Ok(self.unsampled(planes.view()))
+    }
+
+    /// Channels, sampled rows, sampled columns.
+    fn shape(&self) -> (usize, usize, usize) {
+        let sampled = self.layout.family().sampling.sampled(self.layout.size());
+        (
+            self.layout.channels().into(),
+            sampled.height as usize,
+            sampled.width as usize,
+        )
     }
 
     /// Channels × sampled rows × sampled columns, level-shifted.
-    fn sampled_planes(&self, picture: &Picture) -> Result<Vec<f64>, CodecError> {
+    fn sampled_planes(&self, picture: &Picture) -> Result<Array3<f64>, CodecError> {
         picture.check()?;
         let (size, channels) = (self.layout.size(), self.layout.channels());
         if (picture.size, picture.channels) != (size, channels) {
@@ -161,47 +153,41 @@ impl Transform {
             });
         }
         let sampling = self.layout.family().sampling;
-        let sampled = sampling.sampled(size);
-        let area = sampled.height as usize * sampled.width as usize;
         let channels = usize::from(channels);
-        let mut planes = vec![0.0; area * channels];
+        let mut planes = Array3::zeros(self.shape());
         let rows = picture.samples.chunks_exact(size.width as usize * channels);
-        let pixels = rows.step_by(sampling.row_step() as usize).flat_map(|row| {
-            row.chunks_exact(channels)
-                .step_by(sampling.column_step() as usize)
-        });
-        for (at, pixel) in pixels.enumerate() {
-            match *pixel {
-                [red, green, blue] => {
-                    for (channel, level) in colour::ycbcr_of([red, green, blue]).into_iter().enumerate() {
-                        planes[channel * area + at] = level;
+        for (row, samples) in rows.step_by(sampling.row_step() as usize).enumerate() {
+            let pixels = samples
+                .chunks_exact(channels)
+                .step_by(sampling.column_step() as usize);
+            for (column, pixel) in pixels.enumerate() {
+                match *pixel {
+                    [red, green, blue] => {
+                        for (channel, level) in colour::ycbcr_of([red, green, blue]).into_iter().enumerate() {
+                            planes[[channel, row, column]] = level;
+                        }
                     }
+                    _ => planes[[0, row, column]] = f64::from(pixel[0]) - 128.0,
                 }
-                _ => planes[at] = f64::from(pixel[0]) - 128.0,
             }
         }
         Ok(planes)
     }
 
-    fn unsampled(&self, planes: &[f64]) -> Picture {
+    fn unsampled(&self, planes: ArrayView3<f64>) -> Picture {
         let (size, channels) = (self.layout.size(), self.layout.channels());
         let sampling = self.layout.family().sampling;
-        let sampled = sampling.sampled(size);
-        let area = sampled.height as usize * sampled.width as usize;
         let mut samples =
             Vec::with_capacity(size.height as usize * size.width as usize * usize::from(channels));
         for row in 0..size.height {
             for column in 0..size.width {
-                let (row, column) = (row / sampling.row_step(), column / sampling.column_step());
-                let at = row as usize * sampled.width as usize + column as usize;
+                let row = (row / sampling.row_step()) as usize;
+                let column = (column / sampling.column_step()) as usize;
+                let level = |channel: usize| planes[[channel, row, column]];
                 if channels == 3 {
-                    samples.extend(colour::rgb_of([
-                        planes[at],
-                        planes[area + at],
-                        planes[2 * area + at],
-                    ]));
+                    samples.extend(colour::rgb_of([level(0), level(1), level(2)]));
                 } else {
-                    samples.push((planes[at] + 128.0).round() as u8);
+                    samples.push((level(0) + 128.0).round() as u8);
                 }
             }
         }
@@ -215,13 +201,13 @@ impl Transform {
     /// `pixels` to `frequencies`; those of columns j ≥ keep are left as they were.
     fn forward(&mut self, keep: u16) {
         let side = self.scale.len();
-        for row in self.pixels.chunks_exact_mut(side) {
+        for row in rows_mut(&mut self.pixels) {
             self.dct.process_dct2_with_scratch(row, &mut self.scratch);
         }
         let kept = usize::from(keep).min(side);
-        for (j, column) in self.frequencies.chunks_exact_mut(side).enumerate().take(kept) {
-            for (row, level) in column.iter_mut().enumerate() {
-                *level = self.pixels[row * side + j];
+        for (j, column) in rows_mut(&mut self.frequencies).enumerate().take(kept) {
+            for (level, pixel) in column.iter_mut().zip(self.pixels.column(j)) {
+                *level = *pixel;
             }
             self.dct.process_dct2_with_scratch(column, &mut self.scratch);
             for (level, scale) in column.iter_mut().zip(&self.scale) {
@@ -232,20 +218,28 @@ impl Transform {
 
     /// `frequencies` to `pixels`; spoils `frequencies`.
     fn inverse(&mut self) {
-        let side = self.scale.len();
         // The library's DCT-III halves the first coefficient.
         let factor = |frequency: usize, scale: f64| if frequency == 0 { 2.0 * scale } else { scale };
-        for (j, column) in self.frequencies.chunks_exact_mut(side).enumerate() {
+        for (j, column) in rows_mut(&mut self.frequencies).enumerate() {
             for (i, level) in column.iter_mut().enumerate() {
                 *level *= factor(i, self.scale[i]) * factor(j, self.scale[j]);
             }
             self.dct.process_dct3_with_scratch(column, &mut self.scratch);
         }
-        for (row, pixels) in self.pixels.chunks_exact_mut(side).enumerate() {
-            for (j, level) in pixels.iter_mut().enumerate() {
-                *level = self.frequencies[j * side + row];
+        for (i, row) in rows_mut(&mut self.pixels).enumerate() {
+            for (pixel, level) in row.iter_mut().zip(self.frequencies.column(i)) {
+                *pixel = *level;
             }
-            self.dct.process_dct3_with_scratch(pixels, &mut self.scratch);
+            self.dct.process_dct3_with_scratch(row, &mut self.scratch);
         }
     }
+}
+
+/// The rows of a matrix as slices, which is what the DCT works on.
+fn rows_mut(matrix: &mut Array2<f64>) -> impl Iterator<Item = &mut [f64]> {
+    let width = matrix.ncols();
+    let all = matrix
+        .as_slice_mut()
+        .expect("a matrix made by zeros is contiguous");
+    all.chunks_exact_mut(width)
 }
