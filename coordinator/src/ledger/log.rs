@@ -209,21 +209,11 @@ fn read_all(database: &Database, path: &Path) -> Result<Vec<Command>, LogError> 
         path: path.into(),
         what,
     };
-    let read = || -> Result<(Option<String>, Option<String>, Vec<(u64, Vec<u8>)>), redb::Error> {
-        let transaction = database.begin_read()?;
-        let head = transaction.open_table(HEAD)?;
-        let text = |key: &str| -> Result<Option<String>, redb::Error> {
-            Ok(head.get(key)?.map(|value| value.value().into()))
-        };
-        let table = transaction.open_table(ENTRIES)?;
-        let mut frames = Vec::new();
-        for entry in table.iter()? {
-            let (index, frame) = entry?;
-            frames.push((index.value(), frame.value().to_vec()));
-        }
-        Ok((text("magic")?, text("entries")?, frames))
-    };
-    let (magic, entries, frames) = read().map_err(|error| damaged(error.to_string()))?;
+    let Raw {
+        magic,
+        entries,
+        frames,
+    } = read_raw(database).map_err(|error| damaged(error.to_string()))?;
     if magic.as_deref() != Some(MAGIC) {
         return Err(damaged(format!("it says {magic:?} where {MAGIC:?} should stand")));
     }
@@ -248,6 +238,31 @@ fn read_all(database: &Database, path: &Path) -> Result<Vec<Command>, LogError> 
         commands.push(command.map_err(other)?);
     }
     Ok(commands)
+}
+
+/// What the tables hold, unchecked.
+struct Raw {
+    magic: Option<String>,
+    entries: Option<String>,
+    frames: Vec<(u64, Vec<u8>)>,
+}
+
+fn read_raw(database: &Database) -> Result<Raw, redb::Error> {
+    let transaction = database.begin_read()?;
+    let head = transaction.open_table(HEAD)?;
+    let text = |key: &str| -> Result<Option<String>, redb::Error> {
+        Ok(head.get(key)?.map(|value| value.value().into()))
+    };
+    let mut frames = Vec::new();
+    for entry in transaction.open_table(ENTRIES)?.iter()? {
+        let (index, frame) = entry?;
+        frames.push((index.value(), frame.value().to_vec()));
+    }
+    Ok(Raw {
+        magic: text("magic")?,
+        entries: text("entries")?,
+        frames,
+    })
 }
 
 fn frame(command: &Command) -> Vec<u8> {

@@ -43,7 +43,6 @@ async fn complete(link: &Link, task: &Task, token: u64, outcome: &Outcome) -> Re
         task: id.to_string(),
         token,
         outcome_json: to_wire(outcome),
-        task_json: to_wire(task),
     };
     let call = link.call(CALL_LIMIT, |mut client, worker| {
         let request = CompleteRequest {
