@@ -37,7 +37,10 @@ impl Outcome {
             for may_differ in ["seconds", "weights"] {
                 assert!(link.remove(may_differ).is_some(), "a link has {may_differ}");
             }
-            assert!(link.contains_key("weights_digest") && link.contains_key("parent"), "{link:?}");
+            assert!(
+                link.contains_key("weights_digest") && link.contains_key("parent"),
+                "{link:?}"
+            );
         }
         let formats = list(&sandbox.ask(data_dir, &["explore", "--all", "--json"]).json());
         Outcome { chain, formats }
@@ -50,14 +53,24 @@ pub fn attempts(sandbox: &Sandbox, data_dir: &str) -> Attempts {
     let text = |value: &Value| value.as_str().expect("a text").to_string();
     let tasks = list(&status["attempts"]).into_iter().map(|task| {
         let attempts = list(&task["attempts"]);
-        (text(&task["task"]), Task { what: text(&task["what"]), standing: text(&task["standing"]), attempts })
+        (
+            text(&task["task"]),
+            Task {
+                what: text(&task["what"]),
+                standing: text(&task["standing"]),
+                attempts,
+            },
+        )
     });
     tasks.collect()
 }
 
 /// The tokens of a task's attempts.
 pub fn tokens(task: &Task) -> Vec<u64> {
-    task.attempts.iter().map(|attempt| attempt["token"].as_u64().expect("a token")).collect()
+    task.attempts
+        .iter()
+        .map(|attempt| attempt["token"].as_u64().expect("a token"))
+        .collect()
 }
 
 /// A JSON array.
@@ -65,5 +78,8 @@ pub fn tokens(task: &Task) -> Vec<u64> {
 /// # Panics
 /// If it is none.
 pub fn list(value: &Value) -> Vec<Value> {
-    value.as_array().unwrap_or_else(|| panic!("no list: {value}")).clone()
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {value}"))
+        .clone()
 }

@@ -25,7 +25,10 @@ impl Dice {
     /// If the variable is no number.
     pub fn thrown() -> Dice {
         match std::env::var(SEED_VARIABLE) {
-            Ok(text) => Dice::new(text.parse().unwrap_or_else(|_| panic!("{SEED_VARIABLE}={text} is no seed"))),
+            Ok(text) => Dice::new(
+                text.parse()
+                    .unwrap_or_else(|_| panic!("{SEED_VARIABLE}={text} is no seed")),
+            ),
             Err(_) => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Dice::new(u64::from(since.subsec_nanos()) ^ since.as_secs())

@@ -84,7 +84,11 @@ impl Drop for SmallDisk {
 
 fn mount(at: &Path, bytes: u64) -> Result<(), String> {
     let options = format!("size={bytes}");
-    said(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "imgcalc-test"]).arg(at))
+    said(
+        Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "imgcalc-test"])
+            .arg(at),
+    )
 }
 
 fn said(command: &mut Command) -> Result<(), String> {

@@ -13,7 +13,9 @@ pub fn class_folders(folder: &Path, count: u32, format: ImageFormat) {
         let folder = folder.join(class);
         std::fs::create_dir_all(&folder).expect("a class folder");
         let path = folder.join(format!("{number:03}.{}", format.extensions_str()[0]));
-        picture(number).save_with_format(path, format).expect("an image can be written");
+        picture(number)
+            .save_with_format(path, format)
+            .expect("an image can be written");
     }
 }
 
@@ -22,7 +24,11 @@ pub fn picture(number: u32) -> RgbImage {
     RgbImage::from_fn(48, 40, |x, y| {
         let noise = (number.wrapping_mul(2_654_435_761) ^ (x * 7919 + y * 104_729)).wrapping_mul(40_503) >> 8;
         let noise = (noise % 24) as u8;
-        let on = if number % 2 == 0 { (x / 6 + y / 6) % 2 == 0 } else { y / 5 % 2 == 0 };
+        let on = if number % 2 == 0 {
+            (x / 6 + y / 6) % 2 == 0
+        } else {
+            y / 5 % 2 == 0
+        };
         let bright = if on { 200 } else { 30 };
         Rgb([bright + noise, (x * 4) as u8 + noise, (255 - y * 5) as u8 - noise])
     })

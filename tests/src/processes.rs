@@ -44,7 +44,9 @@ pub fn marked(mark: &str) -> Vec<Process> {
             let folder = Path::new("/proc").join(pid.to_string());
             // Of a process that has ended but was not waited for, this is empty.
             let environment = std::fs::read(folder.join("environ")).ok()?;
-            let bears = environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes());
+            let bears = environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == wanted.as_bytes());
             let role = role(&std::fs::read(folder.join("cmdline")).ok()?);
             bears.then_some(Process { pid, role })
         })
@@ -76,7 +78,9 @@ pub fn within(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
 
 fn role(command: &[u8]) -> Role {
     let mut words = command.split(|byte| *byte == 0);
-    let program = words.next().and_then(|path| path.rsplit(|byte| *byte == b'/').next());
+    let program = words
+        .next()
+        .and_then(|path| path.rsplit(|byte| *byte == b'/').next());
     match (program, words.next()) {
         (Some(b"imgcalc"), _) => Role::Coordinator,
         (Some(b"imgcalc-worker"), Some(b"--coordinators")) => Role::Worker,

@@ -68,15 +68,26 @@ pub fn imgcalc() -> Command {
 /// # Panics
 /// If the operating system refuses.
 pub fn start(command: &mut Command) -> Running {
-    let what: Vec<String> =
-        command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let what: Vec<String> = command
+        .get_args()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
     let what = format!("imgcalc {}", what.join(" "));
     let file = || tempfile::tempfile().expect("a file for output can be made");
     let (stdout, stderr) = (file(), file());
     let shared = |file: &File| Stdio::from(file.try_clone().expect("a file handle can be shared"));
-    let child = command.stdin(Stdio::null()).stdout(shared(&stdout)).stderr(shared(&stderr)).spawn();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(shared(&stdout))
+        .stderr(shared(&stderr))
+        .spawn();
     let child = child.unwrap_or_else(|error| panic!("cannot start {what}: {error}"));
-    Running { what, child, stdout, stderr }
+    Running {
+        what,
+        child,
+        stdout,
+        stderr,
+    }
 }
 
 /// Runs a command to its end.
@@ -150,7 +161,14 @@ impl Said {
     /// # Panics
     /// If it did not.
     pub fn ok(self) -> Said {
-        assert_eq!(self.code, Some(0), "{} failed:\n{}\n{}", self.what, self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(0),
+            "{} failed:\n{}\n{}",
+            self.what,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -159,7 +177,14 @@ impl Said {
     /// # Panics
     /// If it succeeded, panicked or was killed.
     pub fn refused(self) -> String {
-        assert_eq!(self.code, Some(1), "{} should be refused:\n{}\n{}", self.what, self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(1),
+            "{} should be refused:\n{}\n{}",
+            self.what,
+            self.stdout,
+            self.stderr
+        );
         assert!(
             self.stderr.contains("error: ") && !self.stderr.contains("panicked"),
             "{}:\n{}",

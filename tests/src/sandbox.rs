@@ -35,8 +35,15 @@ impl Sandbox {
     pub fn new() -> Sandbox {
         // A test that failed in its turn spoils nothing of the next.
         let turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let folder = tempfile::Builder::new().prefix("imgcalc-test-").tempdir().expect("a temporary folder");
-        Sandbox { mark: folder.path().display().to_string(), folder, _turn: turn }
+        let folder = tempfile::Builder::new()
+            .prefix("imgcalc-test-")
+            .tempdir()
+            .expect("a temporary folder");
+        Sandbox {
+            mark: folder.path().display().to_string(),
+            folder,
+            _turn: turn,
+        }
     }
 
     /// A path below the folder.
@@ -53,7 +60,9 @@ impl Sandbox {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = programs::imgcalc();
         command.args(arguments).current_dir(self.folder.path());
-        command.env(MARK_VARIABLE, &self.mark).env("IMGCALC_CHECKPOINT_SECONDS", "0");
+        command
+            .env(MARK_VARIABLE, &self.mark)
+            .env("IMGCALC_CHECKPOINT_SECONDS", "0");
         command.env_remove("IMGCALC_DATA_DIR").env_remove("RUST_LOG");
         command
     }
@@ -74,10 +83,16 @@ impl Sandbox {
     /// If they are not set up or cannot be imported.
     pub fn import_fashion(&self, base: &str, images: u32) -> Value {
         let file = Path::new(FASHION).join("train-images-idx3-ubyte.gz");
-        assert!(file.is_file(), "Fashion-MNIST is not set up: run `make setup-test`");
+        assert!(
+            file.is_file(),
+            "Fashion-MNIST is not set up: run `make setup-test`"
+        );
         let (url, limit) = (self.url(base), images.to_string());
-        let import = ["data", "import", FASHION, "--base", &url, "--name", "fashion", "--size", "32"];
-        self.imgcalc(&[&import[..], &["--limit", &limit, "--json"]].concat()).json()
+        let import = [
+            "data", "import", FASHION, "--base", &url, "--name", "fashion", "--size", "32",
+        ];
+        self.imgcalc(&[&import[..], &["--limit", &limit, "--json"]].concat())
+            .json()
     }
 
     /// Writes a spec and gives back its file name.
@@ -163,7 +178,10 @@ pub fn flip(path: &Path, at: usize) {
 /// # Panics
 /// If it cannot be written.
 pub fn truncate(path: &Path, length: u64) {
-    let file = std::fs::OpenOptions::new().write(true).open(path).expect("a file to damage");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .expect("a file to damage");
     file.set_len(length).expect("a file can be cut off");
 }
 
@@ -173,5 +191,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    paths
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
 }
