@@ -83,3 +83,49 @@ pub fn list(value: &Value) -> Vec<Value> {
         .unwrap_or_else(|| panic!("no list: {value}"))
         .clone()
 }
+
+/// A field that must be a number.
+///
+/// # Panics
+/// If it is none.
+pub fn number(value: &Value, field: &str) -> f64 {
+    value[field]
+        .as_f64()
+        .unwrap_or_else(|| panic!("no number {field} in {value}"))
+}
+
+/// A field that must be a text.
+///
+/// # Panics
+/// If it is none.
+pub fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text {field} in {value}"))
+}
+
+/// A line of `explore --json` says what it must, and its numbers can be.
+///
+/// # Panics
+/// If not.
+pub fn assert_candidate(candidate: &Value) {
+    assert!(text(candidate, "format").contains("-b8-k"), "{candidate}");
+    assert!(0.0 < number(candidate, "time_us"), "{candidate}");
+    assert!(
+        number(candidate, "time_us") <= number(candidate, "time_us_p95"),
+        "{candidate}"
+    );
+    assert!(0.0 < number(candidate, "bytes"), "{candidate}");
+    let [low, accuracy, high] =
+        ["accuracy_low", "accuracy", "accuracy_high"].map(|name| number(candidate, name));
+    assert!(
+        0.0 <= low && low <= accuracy && accuracy <= high && high <= 1.0,
+        "{candidate}"
+    );
+    assert!(candidate["measured"].is_boolean(), "{candidate}");
+    let parts = ["read_us", "decode_us", "transfer_us", "execute_us"].map(|name| number(candidate, name));
+    assert!(
+        (parts.iter().sum::<f64>() - number(candidate, "time_us")).abs() < 1e-6,
+        "{candidate}"
+    );
+}

@@ -24,7 +24,7 @@ pub fn picture(number: u32) -> RgbImage {
     RgbImage::from_fn(48, 40, |x, y| {
         let noise = (number.wrapping_mul(2_654_435_761) ^ (x * 7919 + y * 104_729)).wrapping_mul(40_503) >> 8;
         let noise = (noise % 24) as u8;
-        let on = if number % 2 == 0 {
+        let on = if number.is_multiple_of(2) {
             (x / 6 + y / 6) % 2 == 0
         } else {
             y / 5 % 2 == 0

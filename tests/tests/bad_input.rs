@@ -2,9 +2,8 @@
 
 use imgcalc_tests::answers::{Outcome, attempts};
 use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
-use imgcalc_tests::disk::{SmallDisk, where_mounting_works};
 use imgcalc_tests::processes::within;
-use imgcalc_tests::programs::{PATIENCE, Said};
+use imgcalc_tests::programs::PATIENCE;
 use imgcalc_tests::sandbox::{Sandbox, files, flip, truncate};
 use imgcalc_tests::spec::Spec;
 use std::path::Path;
@@ -353,95 +352,4 @@ fn a_damaged_checkpoint_is_told_of_and_costs_time_only() {
         );
     }
     assert_eq!(Outcome::of(&sandbox, "data"), Outcome::of(&sandbox, "calm"));
-}
-
-/// What a build says that finds a disk full, which is no failure of anything it did.
-fn assert_full(said: Said, names: &str) -> String {
-    let refusal = said.refused();
-    assert!(refusal.contains(names), "no {names:?} in\n{refusal}");
-    assert!(
-        refusal.contains("lost"),
-        "it must say that nothing is lost:\n{refusal}"
-    );
-    refusal
-}
-
-#[test]
-fn a_base_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room() {
-    let test = "a_base_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room";
-    where_mounting_works(test, || {
-        let sandbox = Sandbox::new();
-        let disk = SmallDisk::mount(&sandbox.path("base"), 8 << 20);
-        sandbox.import_fashion("base", IMAGES);
-        sandbox.spec("spec.toml", &Spec::tiny());
-        // Profiles need some room for what they measure: they are taken first.
-        sandbox.spec(
-            "profiled.toml",
-            &Spec::tiny().with("answer.times_us", vec![0.001]),
-        );
-        sandbox
-            .build("profiled", "profiled.toml", &[])
-            .finish(PATIENCE)
-            .refused();
-        sandbox
-            .ask("profiled", &["profile", "export", "--out", "profile"])
-            .ok();
-
-        disk.leave_room(64 << 10);
-        let build = || {
-            sandbox
-                .build("data", "spec.toml", &["--profile", "profile"])
-                .finish(PATIENCE)
-        };
-        let refusal = assert_full(build(), "is full");
-        assert!(
-            refusal.contains("columns/") && refusal.contains("make room"),
-            "{refusal}"
-        );
-        sandbox.assert_nothing_runs("a full disk");
-        // Nobody is to blame: however often, it never counts.
-        for _ in 0..3 {
-            assert_full(build(), "is full");
-        }
-        disk.resize(32 << 20);
-        build().ok();
-        let all = attempts(&sandbox, "data");
-        assert!(all.values().all(|task| task.standing == "done"), "{all:?}");
-        let failed = all
-            .values()
-            .flat_map(|task| &task.attempts)
-            .filter(|attempt| !attempt["failure"].is_null());
-        let classes: Vec<String> = failed.map(|attempt| attempt["failure"][0].to_string()).collect();
-        assert!(classes.contains(&"\"storage\"".to_string()), "{classes:?}");
-        let whole = ["inspect", "fashion", "--base", &sandbox.url("base"), "--deep"];
-        sandbox.imgcalc(&whole).ok();
-    });
-}
-
-#[test]
-fn a_ledger_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room() {
-    let test = "a_ledger_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room";
-    where_mounting_works(test, || {
-        let sandbox = Sandbox::new();
-        sandbox.import_fashion("base", IMAGES);
-        sandbox.spec("spec.toml", &Spec::tiny());
-        let disk = SmallDisk::mount(&sandbox.path("data"), 16 << 20);
-        // No room for a ledger; for one, but not for all of a build; for a little more.
-        for room in [0, 24 << 10, 64 << 10, 96 << 10] {
-            std::fs::remove_file(sandbox.path("data/filler")).ok();
-            disk.leave_room(room);
-            let said = sandbox.build("data", "spec.toml", &[]).finish(PATIENCE);
-            eprintln!("with {room} bytes: {}", said.stderr);
-            let refusal = said.refused();
-            let told = ["no room is left", "No space left", "is full"]
-                .iter()
-                .any(|words| refusal.contains(words));
-            assert!(told, "with {room} bytes:\n{refusal}");
-            sandbox.assert_nothing_runs("a full disk");
-        }
-        disk.resize(64 << 20);
-        sandbox.built("data", "spec.toml", &[]);
-        let all = attempts(&sandbox, "data");
-        assert!(all.values().all(|task| task.standing == "done"), "{all:?}");
-    });
 }

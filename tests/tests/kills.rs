@@ -60,6 +60,11 @@ impl Epochs {
     }
 }
 
+/// Long enough to be stopped in its middle once.
+fn brief() -> Spec {
+    Spec::long().with("training.epochs_transfer", 10)
+}
+
 /// An undisturbed build in `calm`, its profile in `profile`, and the spec and base for a second one with equal input.
 fn undisturbed(sandbox: &Sandbox) -> Outcome {
     sandbox.import_fashion("base", IMAGES);
@@ -235,7 +240,7 @@ fn a_build_that_is_killed_ten_times_ends_like_one_that_is_not() {
 fn a_build_stopped_by_ctrl_c_says_so_and_the_same_command_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
-    let spec = sandbox.spec("spec.toml", &Spec::long());
+    let spec = sandbox.spec("spec.toml", &brief());
     let build = sandbox.build("data", &spec, &[]);
     let mut epochs = Epochs::of(&sandbox.path("base"));
     assert!(
@@ -291,7 +296,7 @@ fn a_build_stopped_by_ctrl_c_says_so_and_the_same_command_goes_on() {
 fn a_cancelled_build_ends_and_goes_on_when_it_is_wanted_again() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
-    let spec = sandbox.spec("spec.toml", &Spec::long());
+    let spec = sandbox.spec("spec.toml", &brief());
     let build = sandbox.build("data", &spec, &[]);
     let mut epochs = Epochs::of(&sandbox.path("base"));
     assert!(
@@ -328,7 +333,7 @@ fn a_cancelled_build_ends_and_goes_on_when_it_is_wanted_again() {
 fn a_second_build_in_a_data_directory_is_told_who_holds_it() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
-    let spec = sandbox.spec("spec.toml", &Spec::long());
+    let spec = sandbox.spec("spec.toml", &brief());
     let mut first = sandbox.build("data", &spec, &[]);
     let mut epochs = Epochs::of(&sandbox.path("base"));
     assert!(
