@@ -52,13 +52,12 @@ impl SmallDisk {
         SmallDisk(at.into())
     }
 
-    /// Makes it larger or smaller.
+    /// Takes the filler away.
     ///
     /// # Panics
-    /// If that is not possible.
-    pub fn resize(&self, bytes: u64) {
-        let options = format!("remount,size={bytes}");
-        said(Command::new("mount").args(["-o", &options]).arg(&self.0)).expect("a tmpfs can be remounted");
+    /// If it is not there.
+    pub fn make_room(&self) {
+        std::fs::remove_file(self.0.join("filler")).expect("there is a filler");
     }
 
     /// Leaves this much room, by a file that takes the rest.

@@ -56,7 +56,7 @@ fn a_base_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room() {
         for _ in 0..3 {
             assert_full(build(), "is full");
         }
-        disk.resize(32 << 20);
+        disk.make_room();
         build().ok();
         let all = attempts(&sandbox, "data");
         assert!(all.values().all(|task| task.standing == "done"), "{all:?}");
@@ -92,7 +92,7 @@ fn a_ledger_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room() {
             assert!(told, "with {room} bytes:\n{refusal}");
             sandbox.assert_nothing_runs("a full disk");
         }
-        disk.resize(64 << 20);
+        disk.make_room();
         sandbox.built("data", "spec.toml", &[]);
         let all = attempts(&sandbox, "data");
         assert!(all.values().all(|task| task.standing == "done"), "{all:?}");
