@@ -121,11 +121,15 @@ impl Lock {
     }
 
     fn write(&self, holder: &Holder) -> anyhow::Result<()> {
+        let text = serde_json::to_vec(holder)?;
         let mut file = &self.0;
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&serde_json::to_vec(holder)?)?;
-        Ok(())
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| file.write_all(&text));
+        written.context(
+            "cannot write the lock file of the data directory; is its disk full? Nothing was changed",
+        )
     }
 }
 

@@ -139,7 +139,7 @@ pub fn successive_halving(brute: &[Found], truth: &Truth, budget: f64, draws: u6
     mean_over_draws(draws, |draw| {
         let seed = &brute[(draw % brute.len() as u64) as usize];
         let order = shuffled(&seed.trained, draw);
-        let mut best: Option<(Vec<(Format, f64)>, f64, usize)> = None;
+        let mut best = None;
         for count in 1..=order.len() {
             let (seen, spent) = halve(&order[..count], truth);
             if spent > budget && best.is_some() {
@@ -184,17 +184,14 @@ fn halve(formats: &[Training], truth: &Truth) -> (Vec<(Format, f64)>, f64) {
     }
 }
 
+/// Formats in random order, each trained from scratch if what is left of the budget allows; one is always allowed.
 fn drawn(brute: &[Found], budget: f64, draw: u64) -> Vec<Training> {
     let seed = &brute[(draw % brute.len() as u64) as usize];
     let mut trained: Vec<Training> = Vec::new();
     for training in shuffled(&seed.trained, draw) {
         trained.push(training);
-        if cost(&trained) > budget {
-            // The last one would be over the budget; a single training is always allowed.
-            if trained.len() > 1 {
-                trained.pop();
-            }
-            break;
+        if trained.len() > 1 && cost(&trained) > budget {
+            trained.pop();
         }
     }
     trained

@@ -17,11 +17,12 @@ use std::path::PathBuf;
 
 /// Seeds of brute force, and of the chain.
 const SEEDS: [u64; 3] = [1, 2, 3];
-/// Chains compared: name, `[buckets]` and `[training]` lines.
-const CHAINS: [(&str, &str); 3] = [
-    ("chain, bend", "choice = \"bend\""),
-    ("chain, uniform", "choice = \"uniform\""),
-    ("chain, random", "choice = \"random\""),
+/// Chains compared: name, choice of buckets, epochs of a link.
+const CHAINS: [(&str, &str, u32); 4] = [
+    ("chain, bend", "bend", 4),
+    ("chain, uniform", "uniform", 4),
+    ("chain, random", "random", 4),
+    ("chain, bend, 2 epochs a link", "bend", 2),
 ];
 /// Draws of the random peers.
 const DRAWS: u64 = 300;
@@ -39,20 +40,19 @@ fn main() -> anyhow::Result<()> {
 
     let ceiling = arms::seeds_against_each_other(&brute, &truth);
     let mut chains = Vec::new();
-    for (name, lines) in CHAINS {
-        let scores: Vec<Score> = SEEDS
+    for (name, choice, epochs) in CHAINS {
+        let found: Vec<Found> = SEEDS
             .iter()
-            .map(|&seed| Ok(arms::chain(&runs.chain(seed, lines)?, &truth)))
+            .map(|&seed| runs.chain(seed, choice, epochs))
             .collect::<anyhow::Result<_>>()?;
-        let maxima: Vec<Score> = SEEDS
-            .iter()
-            .map(|&seed| Ok(arms::bucket_maximum(&runs.chain(seed, lines)?, &truth)))
-            .collect::<anyhow::Result<_>>()?;
-        chains.push((name, Score::mean(&scores)));
-        table.push((name.to_string(), Score::mean(&scores)));
-        table.push((format!("{name}, bucket maxima"), Score::mean(&maxima)));
+        let scores = |arm: fn(&Found, &Truth) -> Score| {
+            Score::mean(&found.iter().map(|found| arm(found, &truth)).collect::<Vec<_>>())
+        };
+        chains.push(scores(arms::chain));
+        table.push((name.to_string(), scores(arms::chain)));
+        table.push((format!("{name}, bucket maxima"), scores(arms::bucket_maximum)));
     }
-    let cost = chains[0].1.cost;
+    let cost = chains[0].cost;
     let random = arms::random(&brute, &truth, cost, DRAWS);
     let modelled = arms::random_modelled(&brute, &truth, cost, DRAWS / 10);
     let halving = arms::successive_halving(&brute, &truth, cost, DRAWS);
@@ -62,7 +62,7 @@ fn main() -> anyhow::Result<()> {
     table.push(("another brute-force seed".into(), ceiling));
 
     println!("{}", metrics::markdown(&truth, &table));
-    let ours = chains[0].1;
+    let ours = chains[0];
     for (peer_name, peer) in [
         ("random", random),
         ("successive halving", halving),

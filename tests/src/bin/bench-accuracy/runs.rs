@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// A space of 72 formats: two block sizes, all keeps, three factors.
 const SPACE: &str = "[space]\nsamplings = [\"1x1\"]\nblocks = [8, 16]\nquants = [20, 50, 100]\n";
-const TRAINING: &str = "epochs = 8\nepochs_transfer = 2\nlearning_rate = 0.1\nlearning_rate_transfer = 0.05\n\
+const TRAINING: &str = "epochs = 8\nlearning_rate = 0.1\nlearning_rate_transfer = 0.05\n\
     batch_size = 64\ntrain_images = 3000\nvalidation_images = 1000\ntest_images = 5000\n";
 
 /// What one build found.
@@ -88,15 +88,15 @@ impl Runs {
         )
     }
 
-    /// A chain whose `[buckets]` has these lines.
-    pub fn chain(&self, seed: u64, lines: &str) -> anyhow::Result<Found> {
-        let sampled = if lines.contains("sampled") {
-            ""
-        } else {
-            "sampled = 5\n"
-        };
-        let buckets = format!("count = 12\nformats_per_bucket = 2\n{sampled}seed = {seed}\n{lines}");
-        self.build(&format!("chain-{seed}"), &format!("seed = {seed}"), &buckets)
+    /// A chain that samples 5 of 12 buckets, chosen this way, with this many epochs a link.
+    pub fn chain(&self, seed: u64, choice: &str, epochs: u32) -> anyhow::Result<Found> {
+        let buckets =
+            format!("count = 12\nsampled = 5\nformats_per_bucket = 2\nseed = {seed}\nchoice = \"{choice}\"");
+        self.build(
+            &format!("chain-{seed}"),
+            &format!("epochs_transfer = {epochs}\nseed = {seed}"),
+            &buckets,
+        )
     }
 
     fn build(&self, name: &str, training: &str, buckets: &str) -> anyhow::Result<Found> {
