@@ -4,13 +4,10 @@ mod data_support;
 
 use data_support::*;
 use imgcalc_shared::dataset::Manifest;
-use imgcalc_shared::format::{Family, Format};
-use imgcalc_shared::space::Space;
+use imgcalc_shared::format::Format;
 use imgcalc_shared::task::{FailureClass, Jpeg, Outcome, Task};
 use imgcalc_worker::data::Base;
 use imgcalc_worker::stages::{Observer, Progress, access, jpeg};
-use std::collections::BTreeSet;
-use std::time::Instant;
 
 /// Stops a stage or lets it go on.
 struct Watch {
@@ -110,48 +107,4 @@ fn what_cannot_be_measured_is_refused() {
     };
     assert!(refusal(&["1x1-b8-k8-q20", "1x1-b16-k8-q20"]).contains("not of one family"));
     assert!(refusal(&["1x1-b64-k8-q20"]).contains("does not fit"));
-}
-
-#[test]
-#[ignore = "measures the time of profiling itself; run it alone, in release"]
-fn the_published_space_of_small_images_is_profiled_in_about_a_minute() {
-    let (_folder, base, manifest) = dataset();
-    let (formats, _) = Space::preset("sigmod24").unwrap().split(manifest.size);
-    let families: BTreeSet<Family> = formats.iter().map(|format| format.family()).collect();
-    let start = Instant::now();
-    for family in families {
-        let task = Task::ProfileAccess {
-            dataset: manifest.digest,
-            formats: formats
-                .iter()
-                .copied()
-                .filter(|format| format.family() == family)
-                .collect(),
-            batch: 64,
-            hardware: "any".into(),
-        };
-        let started = Instant::now();
-        let outcome = access::run(&base, &task, 1, &mut Watch { stop: false }).unwrap();
-        let Outcome::ProfileAccess { rows } = outcome else {
-            panic!("{outcome:?}");
-        };
-        println!("{family}: {} formats in {:?}", rows.len(), started.elapsed());
-        for row in [rows.first(), rows.last()].into_iter().flatten() {
-            println!("  {}: {:?}", row.format, row.access);
-        }
-    }
-    for jpeg in [Jpeg::Source, Jpeg::Quality(75), Jpeg::Quality(96)] {
-        let task = Task::ProfileJpeg {
-            dataset: manifest.digest,
-            jpeg,
-            batch: 64,
-            hardware: "any".into(),
-        };
-        println!(
-            "{:?}",
-            jpeg::run(&base, &task, 1, &mut Watch { stop: false }).unwrap()
-        );
-    }
-    println!("{} formats in {:?}", formats.len(), start.elapsed());
-    assert!(start.elapsed().as_secs() < 120);
 }
