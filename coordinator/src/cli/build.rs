@@ -7,6 +7,7 @@ use super::source::keep_answer;
 use super::{answer, profile, spec_file};
 use crate::leader::{Leader, Terms};
 use crate::ledger::{BuildPhase, Ending, LogError};
+use crate::plan::Stage;
 use crate::server;
 use crate::view::BuildView;
 use anyhow::{Context, bail};
@@ -76,7 +77,7 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
     let build = file.spec.resolve(&Surroundings {
         base: file.base.clone(),
         dataset,
-        hardware,
+        hardware: hardware.clone(),
     })?;
     let id = build.id();
     let records = arguments
@@ -100,6 +101,13 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
         let adopted = leader.adopt(records).await?;
         eprintln!("took {adopted} recorded profile results over");
     }
+    let (profiled, profiles) = leader.view(id.clone()).await?.plan().progress(Stage::Profile);
+    anyhow::ensure!(
+        build.hardware == hardware || profiled == profiles,
+        "the recorded profile has {profiled} of the {profiles} results of {}, and this machine is {hardware}; \
+         export it from a build of the same space, net and batch",
+        build.hardware
+    );
     eprintln!(
         "{} build {id} in {}",
         if known { "going on with" } else { "started" },
