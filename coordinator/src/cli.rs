@@ -24,7 +24,7 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(name = "imgcalc", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The coordinator's directory: ledger, logs and answers [default: ~/.local/share/imgcalc].
+    /// The coordinator's directory: ledger, logs and reports [default: ~/.local/share/imgcalc].
     #[arg(long, global = true, env = "IMGCALC_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
     #[command(subcommand)]

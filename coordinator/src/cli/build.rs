@@ -3,7 +3,6 @@
 
 use super::data_dir::DataDir;
 use super::progress::Watch;
-use super::source::keep_answer;
 use super::{answer, profile, spec_file};
 use crate::leader::{Leader, Terms};
 use crate::ledger::{BuildPhase, Ending, LogError};
@@ -232,7 +231,6 @@ fn over(
     }
     let plan = view.plan();
     let found = plan.answer(&view.build);
-    keep_answer(data_dir, &found);
     let report = report.unwrap_or_else(|| data_dir.0.join("reports").join(format!("{}.html", view.id)));
     answer::write_report(view, &found, &report)
         .context("the build is done, but its report cannot be written")?;

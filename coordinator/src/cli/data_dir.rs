@@ -1,4 +1,4 @@
-//! The coordinator's directory: the ledger, log files, answers, and who holds it.
+//! The coordinator's directory: the ledger, log files, reports, and who holds it.
 
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -47,10 +47,6 @@ impl DataDir {
 
     pub(super) fn logs(&self) -> PathBuf {
         self.0.join("logs")
-    }
-
-    pub(super) fn answer(&self, build: &imgcalc_shared::build::BuildId) -> PathBuf {
-        self.0.join("answers").join(build.to_string())
     }
 
     /// Takes the directory for this process, or says who has it.

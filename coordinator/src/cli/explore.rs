@@ -35,7 +35,7 @@ pub(super) struct Args {
 pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<()> {
     let mut source = Source::of(data_dir).await?;
     let id = source.find(arguments.build.as_deref()).await?;
-    let answer = source.answer(data_dir, &id).await?;
+    let answer = source.answer(&id).await?;
     anyhow::ensure!(
         !answer.candidates.is_empty(),
         "build {id} has no profile yet; `imgcalc status {id}` shows where it stands"

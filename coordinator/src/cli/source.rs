@@ -1,14 +1,13 @@
 //! Where a verb that only looks finds its facts: the running coordinator of a data directory, or its ledger.
 
 use super::data_dir::DataDir;
-use crate::ledger::{BuildPhase, Log, LogError, State};
+use crate::ledger::{Log, LogError, State};
 use crate::view::{BuildView, Overview};
 use anyhow::{Context, bail};
 use imgcalc_proto::v1::builds_client::BuildsClient;
 use imgcalc_proto::v1::{GetRequest, OverviewRequest};
 use imgcalc_proto::{MESSAGE_BYTES_MAX, from_wire};
 use imgcalc_shared::build::BuildId;
-use imgcalc_shared::envelope;
 use imgcalc_shared::explore::Answer;
 use std::time::{Duration, Instant};
 use tonic::transport::Channel;
@@ -16,8 +15,6 @@ use tonic::transport::Channel;
 /// A client of the running coordinator.
 pub(super) type Client = BuildsClient<Channel>;
 
-/// The version is raised when the performance model says something else of the same results.
-const ANSWER: (&str, u32) = ("imgcalc-answer", 2);
 /// How long a holder that has not said yet where it listens is waited for.
 const ANNOUNCE_WAIT: Duration = Duration::from_secs(5);
 
@@ -143,35 +140,11 @@ impl Source {
         }
     }
 
-    /// The answer of a build: the one kept when it ended, else derived now from what is known.
-    pub(super) async fn answer(&mut self, data_dir: &DataDir, build: &BuildId) -> anyhow::Result<Answer> {
-        if let Source::Lying(state) = self
-            && state
-                .builds()
-                .get(build)
-                .is_some_and(|state| matches!(state.phase, BuildPhase::Ended { .. }))
-            && let Some(kept) = kept_answer(data_dir, build)
-        {
-            return Ok(kept);
-        }
+    /// The answer of a build, derived from what is known: milliseconds, so it is never stored and never stale.
+    pub(super) async fn answer(&mut self, build: &BuildId) -> anyhow::Result<Answer> {
         let view = self.view(build).await?;
         Ok(view.plan().answer(&view.build))
     }
-}
-
-/// Keeps the answer of a build that ended. It can always be derived again, so failing to keep it is no failure.
-pub(super) fn keep_answer(data_dir: &DataDir, answer: &Answer) {
-    let path = data_dir.answer(&answer.build);
-    let kept = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-    if let Err(error) = kept.and_then(|()| std::fs::write(&path, envelope::seal(ANSWER.0, ANSWER.1, answer)))
-    {
-        tracing::warn!("the answer cannot be kept at {}: {error}", path.display());
-    }
-}
-
-fn kept_answer(data_dir: &DataDir, build: &BuildId) -> Option<Answer> {
-    let bytes = std::fs::read(data_dir.answer(build)).ok()?;
-    envelope::open(ANSWER.0, ANSWER.1, &bytes).ok()
 }
 
 /// Connects to a coordinator.

@@ -99,6 +99,7 @@ pub fn random(brute: &[Found], truth: &Truth, budget: f64, draws: u64) -> Score 
         let (trainings, cost) = (trained.len() as f64, cost(&trained));
         Score {
             error: None,
+            bias: None,
             tau: None,
             pairs: None,
             regret,
@@ -152,6 +153,7 @@ pub fn successive_halving(brute: &[Found], truth: &Truth, budget: f64, draws: u6
         let (regret, regret_max) = truth.regret(|format| seen.get(&format).copied());
         Score {
             error: None,
+            bias: None,
             tau: None,
             pairs: None,
             regret,

@@ -28,6 +28,8 @@ pub struct Truth {
 pub struct Score {
     /// Mean absolute error of accuracy, points; none where nothing is predicted.
     pub error: Option<f64>,
+    /// Mean error with its sign, points.
+    pub bias: Option<f64>,
     /// Kendall's tau with the truth.
     pub tau: Option<f64>,
     /// Share of the pairs outside the band that are ordered rightly.
@@ -93,6 +95,7 @@ impl Truth {
         let (regret, regret_max) = self.regret(|format| predicted.get(&format).copied());
         Score {
             error: Some(error),
+            bias: Some(pairs.iter().map(|(truth, said)| said - truth).sum::<f64>() / pairs.len() as f64),
             tau: Some(tau(&pairs)),
             pairs: Some(ordered(&pairs)),
             regret,
@@ -139,6 +142,7 @@ impl Score {
         };
         Score {
             error: known(|score| score.error),
+            bias: known(|score| score.bias),
             tau: known(|score| score.tau),
             pairs: known(|score| score.pairs),
             regret: mean(|score| score.regret),
@@ -180,8 +184,8 @@ fn ordered(pairs: &[(f64, f64)]) -> f64 {
 /// The table of the README.
 pub fn markdown(truth: &Truth, table: &[(String, Score)]) -> String {
     let mut text = String::from(
-        "| | error, points | tau | pairs > 2 points right | mean regret, points | largest | trainings | cost, epochs | brute force ÷ cost |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
+        "| | error, points | bias | tau | pairs > 2 points right | mean regret, points | largest | trainings | cost, epochs | brute force ÷ cost |\n\
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
     );
     let number =
         |value: Option<f64>, digits: usize| value.map_or("–".into(), |value| format!("{value:.digits$}"));
@@ -190,8 +194,9 @@ pub fn markdown(truth: &Truth, table: &[(String, Score)]) -> String {
             .pairs
             .map_or("–".into(), |share| format!("{:.1} %", 100.0 * share));
         text += &format!(
-            "| {name} | {} | {} | {pairs} | {:.2} | {:.2} | {:.1} | {:.1} | {:.1} |\n",
+            "| {name} | {} | {} | {} | {pairs} | {:.2} | {:.2} | {:.1} | {:.1} | {:.1} |\n",
             number(score.error, 2),
+            number(score.bias, 2),
             number(score.tau, 2),
             score.regret,
             score.regret_max,
