@@ -12,6 +12,7 @@ help:
 
 setup:
 	@worker/setup/libtorch.sh
+	@coordinator/setup/protoc.sh
 
 setup-test: setup
 	@tests/setup/python.sh

@@ -11,7 +11,7 @@ pub mod v1 {
 pub use convert::{failure_class_from_wire, from_wire, task_id_from_wire, to_wire};
 
 /// Version of what is spoken; both sides must name the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Longest message in bytes: a view of a build with ten thousand trainings stays below it.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 20;

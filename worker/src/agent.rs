@@ -88,6 +88,7 @@ pub async fn run(options: Options) -> Result<(), AgentError> {
         host,
         hardware,
         threads: options.threads.into(),
+        base: String::new(),
     };
     let link = Link::new(&options.coordinators, identity, options.orphan_override)?;
     let recipe = Recipe {

@@ -8,7 +8,7 @@ use crate::ledger::{BuildPhase, Command, Ending, Log, State};
 use crate::plan::Stage;
 use crate::view::{BuildView, counts};
 use anyhow::bail;
-use imgcalc_proto::v1::{CancelRequest, LogsRequest};
+use imgcalc_proto::v1::{DirectRequest, LogsRequest};
 use imgcalc_shared::build::BuildId;
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -196,7 +196,9 @@ pub(super) async fn cancel(arguments: CancelArgs, data_dir: &DataDir) -> anyhow:
     match source {
         Source::Running(mut client) => {
             client
-                .cancel(CancelRequest {
+                .direct(DirectRequest {
+                    wanted: "cancel".into(),
+                    priority: None,
                     build: id.to_string(),
                 })
                 .await

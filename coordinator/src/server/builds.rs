@@ -24,12 +24,18 @@ impl Builds for Service {
         Ok(Response::new(SubmitReply { build: id.0, known }))
     }
 
-    async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<CancelReply>, Status> {
-        self.leader
-            .cancel(BuildId(request.into_inner().build))
-            .await
-            .map_err(status)?;
-        Ok(Response::new(CancelReply {}))
+    async fn direct(&self, request: Request<DirectRequest>) -> Result<Response<DirectReply>, Status> {
+        let DirectRequest { build, .. } = request.into_inner();
+        self.leader.cancel(BuildId(build)).await.map_err(status)?;
+        Ok(Response::new(DirectReply {}))
+    }
+
+    async fn retry(&self, _: Request<RetryRequest>) -> Result<Response<RetryReply>, Status> {
+        Err(Status::unimplemented("retry"))
+    }
+
+    async fn drain(&self, _: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        Err(Status::unimplemented("drain"))
     }
 
     async fn adopt(&self, request: Request<AdoptRequest>) -> Result<Response<AdoptReply>, Status> {

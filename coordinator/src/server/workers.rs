@@ -5,6 +5,7 @@ use crate::leader::{Asked, Leader, Progress, Said, WorkerFacts};
 use imgcalc_proto::v1::workers_server::Workers;
 use imgcalc_proto::v1::*;
 use imgcalc_proto::{PROTOCOL, failure_class_from_wire, from_wire, task_id_from_wire, to_wire};
+use imgcalc_shared::task::FailureClass;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -30,6 +31,7 @@ impl Workers for Service {
             host,
             hardware,
             threads: _,
+            base: _,
         } = request.into_inner();
         if protocol != PROTOCOL {
             let message = format!(
@@ -68,6 +70,7 @@ impl Workers for Service {
             Asked::UnknownWorker => LeaseReply {
                 assignment: None,
                 unknown_worker: true,
+                drain: false,
             },
             Asked::Lease(lease) => {
                 let assignment = Assignment {
@@ -75,11 +78,13 @@ impl Workers for Service {
                     token: lease.token,
                     base: lease.base,
                     build: lease.build.0,
+                    task: lease.task.id().to_string(),
                     weights_json: lease.weights.map(|weights| to_wire(&weights)).unwrap_or_default(),
                 };
                 LeaseReply {
                     assignment: Some(assignment),
                     unknown_worker: false,
+                    drain: false,
                 }
             }
         };
@@ -102,6 +107,7 @@ impl Workers for Service {
                 let directive = said.map(|stop| Directive {
                     stop: stop.is_some(),
                     reason: stop.unwrap_or_default(),
+                    drain: false,
                 });
                 let failed = directive.is_err();
                 if directives.send(directive).await.is_err() || failed {
@@ -147,6 +153,16 @@ impl Workers for Service {
             .await
             .map_err(status)?;
         Ok(Response::new(FailReply {}))
+    }
+
+    async fn leave(&self, request: Request<LeaveRequest>) -> Result<Response<LeaveReply>, Status> {
+        let worker = request.into_inner().worker;
+        let why = "the worker left".to_string();
+        self.leader
+            .gone(Some(worker), FailureClass::Preempted, why)
+            .await
+            .map_err(status)?;
+        Ok(Response::new(LeaveReply {}))
     }
 }
 

@@ -57,6 +57,7 @@ impl Coordinator {
             base: base.into(),
             build: build.into(),
             weights_json: String::new(),
+            task: task.id().to_string(),
         });
     }
 
@@ -143,15 +144,15 @@ impl Workers for Service {
                 let Ok(mut book) = self.known(&worker) else {
                     let unknown_worker = true;
                     return Ok(Response::new(LeaseReply {
-                        assignment: None,
                         unknown_worker,
+                        ..LeaseReply::default()
                     }));
                 };
                 if let Some(assignment) = book.work.pop_front() {
                     book.leases += 1;
                     return Ok(Response::new(LeaseReply {
                         assignment: Some(assignment),
-                        unknown_worker: false,
+                        ..LeaseReply::default()
                     }));
                 }
             }
@@ -175,6 +176,7 @@ impl Workers for Service {
                         Ok(Directive {
                             stop: book.stop.is_some(),
                             reason: book.stop.clone().unwrap_or_default(),
+                            drain: false,
                         })
                     }
                     Err(status) => Err(status),
@@ -201,5 +203,9 @@ impl Workers for Service {
         let request = request.into_inner();
         self.known(&request.worker)?.failed.push(request);
         Ok(Response::new(FailReply {}))
+    }
+
+    async fn leave(&self, _: Request<LeaveRequest>) -> Result<Response<LeaveReply>, Status> {
+        Ok(Response::new(LeaveReply {}))
     }
 }
