@@ -4,6 +4,7 @@
 //!
 //! - [`programs`]: the two programs, started, waited for within bounds, and what they said.
 //! - [`sandbox`]: a folder of one test: bases, specs, data directories.
+//! - [`store`]: a real S3 server, and a proxy that spoils requests to it.
 //! - [`spec`]: build specs that take seconds.
 //! - [`answers`]: what must be equal between two builds.
 //! - [`processes`]: what runs on behalf of a test, and how it is killed.
@@ -18,6 +19,7 @@ pub mod programs;
 
 pub mod images;
 pub mod spec;
+pub mod store;
 
 pub mod sandbox;
 

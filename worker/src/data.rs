@@ -9,4 +9,4 @@ pub mod files;
 pub(crate) mod image_file;
 pub mod pixels;
 
-pub use base::Base;
+pub use base::{Base, Limits};

@@ -1,9 +1,15 @@
 //! The base: a location in an object store where everything a build keeps lies under keys.
 //!
-//! Calls block until they are done. Async code calls them inside `spawn_blocking`.
+//! Calls block until they are done. Async code calls them inside `spawn_blocking`. A base behind a network is asked
+//! again as long as [`Limits`] allow where that can help, and everything else fails at once.
 
+mod again;
 mod errors;
+mod limits;
 mod open;
+mod reason;
+mod s3;
+mod transfer;
 
 use crate::failure::Failure;
 use bytes::Bytes;
@@ -11,11 +17,14 @@ use futures::TryStreamExt;
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::digest::Digest;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use open::Opened;
+use reason::Reason;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+pub use limits::Limits;
 
 /// A handle of a base. Clones share one connection and one account of bytes.
 #[derive(Clone, Debug)]
@@ -33,6 +42,9 @@ struct Inner {
     /// Drives stores that speak over sockets. The disk and memory need none: polled outside a runtime they work on
     /// the calling thread, which a profile counts on.
     runtime: Option<tokio::runtime::Runtime>,
+    limits: Limits,
+    /// Whether the place is known to be there: a store may answer for a missing place as for a missing object.
+    place_seen: AtomicBool,
     requests: AtomicU64,
     bytes_read: AtomicU64,
     bytes_written: AtomicU64,
@@ -42,12 +54,17 @@ impl Base {
     /// Opens `file:///folder` (made if it is not there), `s3://place/prefix` (settings from the `AWS_*`
     /// environment variables) or `memory://` (empty at first, gone with its last clone).
     pub fn open(url: &str) -> Result<Base, Failure> {
+        Base::open_with(url, &s3::from_env(), Limits::default())
+    }
+
+    /// The same with settings, by the names of their environment variables, and limits of one's own.
+    pub fn open_with(url: &str, settings: &[(String, String)], limits: Limits) -> Result<Base, Failure> {
         let Opened {
             url,
             store,
             unsynced,
             runtime,
-        } = open::open(url)?;
+        } = open::open(url, settings, &limits)?;
         let count = || AtomicU64::new(0);
         Ok(Base {
             inner: Arc::new(Inner {
@@ -55,6 +72,8 @@ impl Base {
                 store,
                 unsynced,
                 runtime,
+                limits,
+                place_seen: AtomicBool::new(false),
                 requests: count(),
                 bytes_read: count(),
                 bytes_written: count(),
@@ -86,7 +105,10 @@ impl Base {
     pub fn get(&self, key: &str) -> Result<Bytes, Failure> {
         let path = path(key)?;
         let bytes = self
-            .wait(async { self.inner.store.get(&path).await?.bytes().await })
+            .wait(async || match self.is_remote() {
+                true => transfer::read(self.store(), &path, &self.inner.limits).await,
+                false => self.store().get(&path).await?.bytes().await,
+            })
             .map_err(|error| self.failed("read", key, error))?;
         Ok(self.count(bytes))
     }
@@ -98,16 +120,14 @@ impl Base {
         }
         let path = path(key)?;
         let bytes = self
-            .wait(self.inner.store.get_range(&path, range.clone()))
+            .wait(async || match self.is_remote() {
+                true => transfer::read_range(self.store(), &path, range.clone(), &self.inner.limits).await,
+                false => self.store().get_range(&path, range.clone()).await,
+            })
             .map_err(|error| self.failed_range(key, range.clone(), error))?;
         // A store answers a range beyond the end with what there is.
         if bytes.len() as u64 != range.end - range.start {
-            let end = range.start + bytes.len() as u64;
-            return Err(Failure::bad_data(format!(
-                "{key} in {} is truncated: it ends at byte {end}, bytes up to {} are needed",
-                self.url(),
-                range.end
-            )));
+            return Err(self.truncated(key, self.size(key)?, range.end));
         }
         Ok(self.count(bytes))
     }
@@ -131,7 +151,8 @@ impl Base {
         Ok(bytes)
     }
 
-    /// Writes an object, replacing one that is there. On disk it has reached the disk when this returns.
+    /// Writes an object, replacing one that is there; readers see the old one or the new one, whole. On disk it has
+    /// reached the disk when this returns.
     pub fn put(&self, key: &str, bytes: impl Into<Bytes>) -> Result<ObjectRef, Failure> {
         let bytes: Bytes = bytes.into();
         let object = ObjectRef {
@@ -143,12 +164,32 @@ impl Base {
         Ok(object)
     }
 
+    /// Writes an object unless there is one already. True if the object that is there now is this one: of several
+    /// writers of different contents exactly one is told so. For small objects: they travel in one request.
+    pub fn put_if_absent(&self, key: &str, bytes: impl Into<Bytes>) -> Result<bool, Failure> {
+        let (path, bytes): (Path, Bytes) = (path(key)?, bytes.into());
+        let length = bytes.len() as u64;
+        if length > self.inner.limits.request_bytes_max {
+            return Err(Failure::application(format!(
+                "{key} has {length} bytes, more than the {} that are written at a time: put it under a key of its own",
+                self.inner.limits.request_bytes_max
+            )));
+        }
+        let written = self
+            .wait(async || self.create(&path, &bytes).await)
+            .map_err(|error| self.failed("write", key, error))?;
+        if written {
+            self.inner.bytes_written.fetch_add(length, Relaxed);
+        }
+        Ok(written)
+    }
+
     /// Writes an object that need not survive a power cut.
     pub fn put_temporary(&self, key: &str, bytes: impl Into<Bytes>) -> Result<(), Failure> {
         let (path, bytes): (Path, Bytes) = (path(key)?, bytes.into());
-        let store = self.inner.unsynced.as_ref().unwrap_or(&self.inner.store);
+        let store = self.inner.unsynced.as_deref().unwrap_or(self.store());
         let length = bytes.len() as u64;
-        self.wait(store.put(&path, bytes.into()))
+        self.wait(async || self.send(store, &path, bytes.clone()).await)
             .map_err(|error| self.failed("write", key, error))?;
         self.inner.bytes_written.fetch_add(length, Relaxed);
         Ok(())
@@ -178,9 +219,12 @@ impl Base {
     /// The length of an object, if it is there.
     pub fn head(&self, key: &str) -> Result<Option<u64>, Failure> {
         let path = path(key)?;
-        match self.wait(self.inner.store.head(&path)) {
-            Ok(meta) => Ok(Some(meta.size)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+        match self.wait(async || self.store().head(&path).await) {
+            Ok(meta) => {
+                self.inner.place_seen.store(true, Relaxed);
+                Ok(Some(meta.size))
+            }
+            Err(StoreError::NotFound { .. }) => self.look_for_place(key).map(|()| None),
             Err(error) => Err(self.failed("read", key, error)),
         }
     }
@@ -194,7 +238,7 @@ impl Base {
     pub fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, Failure> {
         let path = path(prefix)?;
         let found: Vec<object_store::ObjectMeta> = self
-            .wait(self.inner.store.list(Some(&path)).try_collect())
+            .wait(async || self.store().list(Some(&path)).try_collect().await)
             .map_err(|error| self.failed("list", prefix, error))?;
         let mut keys: Vec<(String, u64)> = found
             .into_iter()
@@ -207,15 +251,16 @@ impl Base {
     /// Removes an object; none being there is fine.
     pub fn delete(&self, key: &str) -> Result<(), Failure> {
         let path = path(key)?;
-        match self.wait(self.inner.store.delete(&path)) {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+        match self.wait(async || self.store().delete(&path).await) {
+            Ok(()) => Ok(()),
+            Err(error) if Reason::of(&error) == Reason::NoObject => Ok(()),
             Err(error) => Err(self.failed("delete", key, error)),
         }
     }
 
     fn write(&self, object: &ObjectRef, bytes: Bytes) -> Result<(), Failure> {
         let path = path(&object.key)?;
-        self.wait(self.inner.store.put(&path, bytes.into()))
+        self.wait(async || self.send(self.store(), &path, bytes.clone()).await)
             .map_err(|error| self.failed("write", &object.key, error))?;
         self.inner.bytes_written.fetch_add(object.bytes, Relaxed);
         Ok(())
@@ -227,10 +272,62 @@ impl Base {
         bytes
     }
 
-    fn wait<F: Future>(&self, work: F) -> F::Output {
+    async fn send(&self, store: &dyn ObjectStore, path: &Path, bytes: Bytes) -> object_store::Result<()> {
+        if self.is_remote() {
+            return transfer::write(store, path, bytes, &self.inner.limits).await;
+        }
+        // The disk and memory move whole objects at no extra cost, and replace them in one step.
+        store.put(path, bytes.into()).await.map(|_| ())
+    }
+
+    async fn create(&self, path: &Path, bytes: &Bytes) -> object_store::Result<bool> {
+        let mode = PutOptions::from(PutMode::Create);
+        let taken = match self.store().put_opts(path, bytes.clone().into(), mode).await {
+            Ok(_) => return Ok(true),
+            Err(error @ StoreError::AlreadyExists { .. }) => error,
+            Err(error) => return Err(error),
+        };
+        // It may be our own: of a request that was repeated because its answer was lost.
+        match self.store().get(path).await {
+            Ok(there) if there.meta.size != bytes.len() as u64 => Ok(false),
+            Ok(there) => Ok(there.bytes().await? == *bytes),
+            // Another writer is about to write it, or it was deleted meanwhile.
+            Err(StoreError::NotFound { .. }) => Err(taken),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fails if there is no such place, as far as the store tells.
+    fn look_for_place(&self, key: &str) -> Result<(), Failure> {
+        if !self.is_remote() || self.inner.place_seen.load(Relaxed) {
+            return Ok(());
+        }
+        match self.wait(async || self.store().list(None).try_next().await) {
+            Err(error) if Reason::of(&error) == Reason::NoPlace => Err(self.failed("read", key, error)),
+            // Who may not list finds out by reading.
+            _ => {
+                self.inner.place_seen.store(true, Relaxed);
+                Ok(())
+            }
+        }
+    }
+
+    fn store(&self) -> &dyn ObjectStore {
+        &*self.inner.store
+    }
+
+    /// Whether a network lies between.
+    fn is_remote(&self) -> bool {
+        self.inner.runtime.is_some()
+    }
+
+    fn wait<T>(
+        &self,
+        mut operation: impl AsyncFnMut() -> object_store::Result<T>,
+    ) -> object_store::Result<T> {
         match &self.inner.runtime {
-            Some(runtime) => runtime.block_on(work),
-            None => futures::executor::block_on(work),
+            Some(runtime) => runtime.block_on(again::persist(&self.inner.limits, operation)),
+            None => futures::executor::block_on(operation()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::base::Base;
 use super::pixels;
 use crate::failure::Failure;
+use bytes::Bytes;
 use imgcalc_shared::codec::Picture;
 use imgcalc_shared::dataset::{Manifest, is_name, manifest_key, name_key};
 use imgcalc_shared::digest::Digest;
@@ -65,14 +66,45 @@ pub fn names(base: &Base) -> Result<Vec<String>, Failure> {
         .collect())
 }
 
-/// Makes a dataset visible: its manifest first, then the name that points to it.
-pub(crate) fn publish(base: &Base, manifest: &Manifest) -> Result<(), Failure> {
+/// What an import that may give a name another meaning must look at before it starts; none if the name is free. Not
+/// opened, so that a damaged one can be replaced.
+pub(crate) fn name_now(base: &Base, name: &str) -> Result<Option<Bytes>, Failure> {
+    let key = name_key(name);
+    match base.exists(&key)? {
+        true => base.get(&key).map(Some),
+        false => Ok(None),
+    }
+}
+
+/// Makes a dataset visible: its manifest first, then the name that points to it. Fails if the name has got another
+/// meaning than it had `before`: of two imports that run at once one would otherwise be lost without a word.
+///
+/// A manifest needs no such care: two of one digest describe the same dataset, and either is whole.
+pub(crate) fn publish(base: &Base, manifest: &Manifest, before: Option<&Bytes>) -> Result<(), Failure> {
     base.put(&manifest_key(&manifest.digest), manifest.to_bytes())?;
-    base.put(
-        &name_key(&manifest.name),
-        envelope::seal(NAME, NAME_VERSION, &manifest.digest),
-    )?;
-    Ok(())
+    let key = name_key(&manifest.name);
+    let meaning = Bytes::from(envelope::seal(NAME, NAME_VERSION, &manifest.digest));
+    let given = match before {
+        None => base.put_if_absent(&key, meaning)?,
+        // Not every store can compare and swap: between this look and the write a third import could still slip in.
+        Some(before) => {
+            let now = name_now(base, &manifest.name)?;
+            let ours = now.as_ref() == Some(before) || now.as_ref() == Some(&meaning);
+            if ours {
+                base.put(&key, meaning)?;
+            }
+            ours
+        }
+    };
+    if given {
+        return Ok(());
+    }
+    Err(Failure::application(format!(
+        "another import gave the name {} in {} to another dataset meanwhile; import again to replace that, or under \
+         another name",
+        manifest.name,
+        base.url()
+    )))
 }
 
 /// The label of every image.
@@ -187,4 +219,67 @@ pub(crate) fn load_group(
         return Err(damaged("there are fewer images than are needed"));
     }
     pixels::read(&name, &bytes, first - there.start..end - there.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imgcalc_shared::dataset::{ObjectRef, Splits};
+    use imgcalc_shared::format::Size;
+
+    fn manifest(classes: &[&str]) -> Manifest {
+        let object = |key: &str, bytes: u64| ObjectRef {
+            key: key.into(),
+            bytes,
+            digest: Digest::of(b""),
+        };
+        let mut manifest = Manifest {
+            name: "same".into(),
+            digest: Digest::of(b""),
+            classes: classes.iter().map(|class| class.to_string()).collect(),
+            size: Size { height: 8, width: 8 },
+            channels: 1,
+            splits: Splits {
+                train: 1,
+                validation: 1,
+                test: 0,
+            },
+            row_group: 2,
+            images: vec![object("pixels", 100)],
+            labels: object("labels", 4),
+            jpeg_files: None,
+            skipped: Vec::new(),
+            skipped_count: 0,
+        };
+        manifest.digest = manifest.computed_digest();
+        manifest
+    }
+
+    #[test]
+    fn of_two_imports_that_give_one_name_at_once_the_second_is_told() {
+        let base = Base::open("memory://").unwrap();
+        let (one, other) = (manifest(&["one"]), manifest(&["other"]));
+        let means = || load_by_name(&base, "same").unwrap().digest;
+        // A free name.
+        let before = name_now(&base, "same").unwrap();
+        assert_eq!(before, None);
+        publish(&base, &one, None).unwrap();
+        let refused = publish(&base, &other, None).unwrap_err();
+        assert!(refused.message.contains("another import"), "{refused}");
+        assert_eq!(means(), one.digest);
+        publish(&base, &one, None).unwrap();
+
+        // A name that is to be replaced.
+        let before = name_now(&base, "same").unwrap();
+        publish(&base, &other, before.as_ref()).unwrap();
+        assert_eq!(means(), other.digest);
+        publish(&base, &one, before.as_ref()).unwrap_err();
+        assert_eq!(means(), other.digest);
+
+        // A damaged name is replaced like any other.
+        base.put(&name_key("same"), b"damaged".to_vec()).unwrap();
+        let before = name_now(&base, "same").unwrap();
+        publish(&base, &one, before.as_ref()).unwrap();
+        assert_eq!(means(), one.digest);
+    }
 }

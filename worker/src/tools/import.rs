@@ -95,6 +95,7 @@ pub fn import(base: &Base, args: &ImportArgs) -> anyhow::Result<Manifest> {
         _ => source.default_channels(),
     };
     let size = args.size.map_or(source.default_size(), |text| text.0);
+    let before = dataset::name_now(base, &args.name)?;
     let manifest = writer::write(base, &source, size, channels, args)?;
     if manifest.splits.train == 0 || manifest.splits.validation == 0 {
         bail!(
@@ -103,6 +104,6 @@ pub fn import(base: &Base, args: &ImportArgs) -> anyhow::Result<Manifest> {
             args.split
         );
     }
-    dataset::publish(base, &manifest)?;
+    dataset::publish(base, &manifest, before.as_ref())?;
     Ok(manifest)
 }

@@ -1,6 +1,7 @@
 //! What the store reports, in the words of a base.
 
 use super::Base;
+use super::reason::Reason;
 use crate::failure::Failure;
 use std::error::Error;
 use std::io;
@@ -12,9 +13,6 @@ impl Base {
     }
 
     pub(super) fn failed(&self, verb: &str, key: &str, error: object_store::Error) -> Failure {
-        if matches!(error, object_store::Error::NotFound { .. }) {
-            return self.missing(key);
-        }
         let url = self.url();
         match io_kind(&error) {
             Some(io::ErrorKind::StorageFull) => Failure::storage(format!(
@@ -23,20 +21,47 @@ impl Base {
             Some(io::ErrorKind::QuotaExceeded) => Failure::storage(format!(
                 "the base {url} is full: the disk quota does not allow {key} to be written; raise it, then run again"
             )),
-            _ => Failure::storage(format!("cannot {verb} {key} in {url}: {}", root(&error))),
+            _ => self.explained(verb, key, Reason::of(&error)),
         }
+    }
+
+    fn explained(&self, verb: &str, key: &str, reason: Reason) -> Failure {
+        let url = self.url();
+        let cannot = format!("cannot {verb} {key} in {url}");
+        Failure::storage(match reason {
+            Reason::NoObject => return self.missing(key),
+            Reason::NoPlace => format!(
+                "{cannot}: there is no such place; check the URL and AWS_ENDPOINT, or make the place first"
+            ),
+            Reason::Refused(why) => format!(
+                "{cannot}: {why}; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they are allowed to do there"
+            ),
+            Reason::ElsewhereRegion(why) => format!("{cannot}: {why}; check AWS_REGION"),
+            Reason::Transient(why) if self.is_remote() => format!(
+                "{cannot}: {why}; it was tried again for up to {} s; check that the store and the network are up, and \
+                 AWS_ENDPOINT",
+                self.inner.limits.retries_total_max.as_secs()
+            ),
+            Reason::Transient(why) | Reason::Permanent(why) => format!("{cannot}: {why}"),
+        })
     }
 
     pub(super) fn failed_range(&self, key: &str, range: Range<u64>, error: object_store::Error) -> Failure {
         // Stores report a range that starts beyond the end each in their own way, so the length is asked.
+        if Reason::of(&error).is_transient() {
+            return self.failed("read", key, error);
+        }
         match self.head(key) {
-            Ok(Some(bytes)) if bytes < range.end => Failure::bad_data(format!(
-                "{key} in {} is truncated: it has {bytes} bytes, bytes up to {} are needed",
-                self.url(),
-                range.end
-            )),
+            Ok(Some(bytes)) if bytes < range.end => self.truncated(key, bytes, range.end),
             _ => self.failed("read", key, error),
         }
+    }
+
+    pub(super) fn truncated(&self, key: &str, bytes: u64, needed: u64) -> Failure {
+        Failure::bad_data(format!(
+            "{key} in {} is truncated: it has {bytes} bytes, bytes up to {needed} are needed",
+            self.url()
+        ))
     }
 }
 
@@ -50,13 +75,4 @@ fn io_kind(error: &object_store::Error) -> Option<io::ErrorKind> {
         cause = error.source();
     }
     None
-}
-
-/// The innermost cause: the outer ones repeat the key and the name of the store.
-fn root(error: &object_store::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

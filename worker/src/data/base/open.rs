@@ -1,11 +1,11 @@
 //! From a URL to a store.
 
+use super::limits::Limits;
+use super::s3::{self, Setting};
 use crate::failure::Failure;
 use object_store::ObjectStore;
-use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
-use object_store::prefix::PrefixStore;
 use std::fs::File;
 use std::path::Path;
 use tokio::runtime::Runtime;
@@ -21,11 +21,16 @@ pub(super) struct Opened {
     pub runtime: Option<Runtime>,
 }
 
-pub(super) fn open(text: &str) -> Result<Opened, Failure> {
-    let cannot = |why: String| Failure::storage(format!("the base {text} cannot be opened: {why}"));
+pub(super) fn open(text: &str, settings: &[Setting], limits: &Limits) -> Result<Opened, Failure> {
+    let shown = without_secret(text);
+    let cannot = |why: String| Failure::storage(format!("the base {shown} cannot be opened: {why}"));
     let form = "write file:///folder or s3://place/prefix";
     let url = Url::parse(text).map_err(|error| cannot(format!("{error}; {form}")))?;
     match url.scheme() {
+        "s3" if shown != text => Err(cannot(
+            "credentials and options do not belong into its URL: put them into AWS_* environment variables"
+                .into(),
+        )),
         // `file:x` would silently mean /x.
         "file" if text.starts_with("file:///") => {
             let store = folder(&url).map_err(cannot)?;
@@ -47,7 +52,7 @@ pub(super) fn open(text: &str) -> Result<Opened, Failure> {
             runtime: None,
         }),
         "s3" => {
-            let store = s3(text, &url).map_err(cannot)?;
+            let store = s3::store(&url, settings, limits).map_err(cannot)?;
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(RUNTIME_THREADS)
                 .thread_name("base")
@@ -55,7 +60,7 @@ pub(super) fn open(text: &str) -> Result<Opened, Failure> {
                 .build()
                 .map_err(|error| cannot(error.to_string()))?;
             Ok(Opened {
-                url: without_secret(&url),
+                url: text.trim_end_matches('/').to_string(),
                 store,
                 unsynced: None,
                 runtime: Some(runtime),
@@ -83,20 +88,13 @@ fn create(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn s3(text: &str, url: &Url) -> Result<Box<dyn ObjectStore>, String> {
-    let store = AmazonS3Builder::from_env()
-        .with_url(text)
-        .build()
-        .map_err(|error| error.to_string())?;
-    let prefix = url.path().trim_matches('/');
-    Ok(if prefix.is_empty() {
-        Box::new(store)
-    } else {
-        Box::new(PrefixStore::new(store, prefix))
-    })
-}
-
-fn without_secret(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    format!("s3://{host}{}", url.path().trim_end_matches('/'))
+/// A URL without user, password, query and fragment, also where it is none.
+fn without_secret(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_string();
+    };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
