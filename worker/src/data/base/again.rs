@@ -7,7 +7,8 @@ use super::reason::Reason;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-/// Tries until it succeeds, the error is permanent, or the limits are reached. Both layers share one limit of time.
+/// Tries until it succeeds, the error is permanent, or the limits are reached. No try starts after the limit of time;
+/// the requests of the last one have the same limits once more.
 pub(super) async fn persist<T>(
     limits: &Limits,
     mut operation: impl AsyncFnMut() -> object_store::Result<T>,

@@ -21,7 +21,8 @@ pub struct Limits {
     pub retries_total_max: Duration,
     /// Retries of one request.
     pub retries_max: usize,
-    /// Before the first retry; each further one waits up to twice as long, with jitter.
+    /// Before the first retry; each further one waits up to twice as long, with jitter. A Retry-After of the store is not
+    /// looked at: the growing wait leaves it alone soon enough.
     pub back_off_first: Duration,
     /// Between any two tries.
     pub back_off_max: Duration,
