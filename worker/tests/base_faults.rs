@@ -293,3 +293,29 @@ fn what_asking_again_cannot_change_is_told_after_one_request() {
         once(&world.proxy);
     }
 }
+
+#[test]
+fn where_there_are_no_credentials_only_the_service_for_them_is_asked_again() {
+    let store = FaultProxy::start(&server().address());
+    let service = FaultProxy::start(&server().address());
+    service.set(Plan::Always(Fault::Status(500)));
+    let mut env = base_support::server::env(&store.address());
+    env.retain(|(name, _)| !name.contains("KEY"));
+    let endpoint = format!("http://{}", service.address());
+    env.push(("AWS_METADATA_ENDPOINT".into(), endpoint));
+    let limits = Limits {
+        retries_max: 3,
+        ..patient()
+    };
+    let base = Base::open_with("s3://place/x", &env, limits).unwrap();
+    storage(
+        base.get("a"),
+        &[
+            "cannot read a in s3://place/x",
+            "no setting names credentials",
+            "AWS_ACCESS_KEY_ID",
+        ],
+    );
+    assert_eq!(store.take_seen().len(), 0);
+    assert_eq!(service.take_seen().len(), 4);
+}

@@ -4,6 +4,7 @@
 //! again as long as [`Limits`] allow where that can help, and everything else fails at once.
 
 mod again;
+mod credentials;
 mod errors;
 mod limits;
 mod open;

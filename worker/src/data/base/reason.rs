@@ -1,5 +1,6 @@
 //! Why a store refuses or fails, and whether asking again can help.
 
+use super::credentials::NoCredentials;
 use object_store::Error as StoreError;
 use object_store::client::HttpError;
 use std::error::Error;
@@ -56,6 +57,11 @@ impl Reason {
         let answer = Answer::of(&root);
         let text = answer.as_ref().map_or_else(|| short(&root), Answer::to_string);
         let code = answer.as_ref().map_or("", |answer| &answer.code);
+        if below::<NoCredentials>(error) {
+            return Reason::Refused(format!(
+                "no setting names credentials, and asking the host's service: {text}"
+            ));
+        }
         if code == "NoSuchBucket" {
             return Reason::NoPlace;
         }

@@ -1,10 +1,12 @@
 //! From an `s3://` URL and settings to a store.
 
+use super::credentials::Asked;
 use super::limits::Limits;
 use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
+use std::sync::Arc;
 use url::Url;
 
 /// Environment variable and value.
@@ -41,7 +43,7 @@ pub(super) fn store(
     {
         let impatient = builder.clone().with_retry(limits.retry_of_credentials());
         let credentials = impatient.build().map_err(wrong)?.credentials().clone();
-        builder = builder.with_credentials(credentials);
+        builder = builder.with_credentials(Arc::new(Asked(credentials)));
     }
     let store = builder
         .with_bucket_name(place)
