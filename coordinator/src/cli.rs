@@ -1,22 +1,31 @@
 //! The verbs of `imgcalc`. Stdout is data, progress and hints go to stderr.
 
 mod answer;
+mod at;
 mod build;
+mod certs;
 mod data_dir;
+mod direct;
 mod explore;
+mod group;
+mod logs;
 mod look;
 mod output;
+mod peers;
 mod plan;
 mod profile;
 mod progress;
+mod serve;
 mod source;
 mod spec_file;
+mod submit;
 mod units;
+mod workers;
 
 use clap::{Parser, Subcommand};
-use data_dir::DataDir;
+use crate::ledger::Wanted;
+use at::{At, AtArgs};
 use std::io::IsTerminal;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -24,9 +33,8 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(name = "imgcalc", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The coordinator's directory: ledger, logs and reports [default: ~/.local/share/imgcalc].
-    #[arg(long, global = true, env = "IMGCALC_DATA_DIR", value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    at: AtArgs,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -35,6 +43,10 @@ pub struct Cli {
 enum Verb {
     /// Run a whole build on this machine, or go on with it.
     Build(build::Args),
+    /// Run one coordinator of a group.
+    Serve(serve::Args),
+    /// Give a group of coordinators a build.
+    Submit(submit::Args),
     /// Show what a build would do and cost, without doing it.
     Plan(plan::Args),
     /// Ask a build which formats keep a budget; without budgets its Pareto front.
@@ -46,11 +58,25 @@ enum Verb {
     /// Show where a build stands.
     Status(look::StatusArgs),
     /// Print a build's log.
-    Logs(look::LogsArgs),
+    Logs(logs::Args),
+    /// Stop a build's work at checkpoints until it is resumed.
+    Pause(direct::Args),
+    /// Let a paused or cancelled build go on.
+    Resume(direct::Args),
     /// Cancel a build; submitting it again goes on.
-    Cancel(look::CancelArgs),
+    Cancel(direct::Args),
+    /// Give a build another priority.
+    Priority(direct::PriorityArgs),
+    /// Try tasks again that a build has given up. Links that started from others meanwhile are trained anew.
+    Retry(direct::RetryArgs),
+    /// Show and change the coordinators of a group.
+    Peers(peers::Args),
+    /// Show workers, or have one end in good order.
+    Workers(workers::Args),
     /// Take a build's measured profile along to another data directory.
     Profile(profile::Args),
+    /// Make a development CA and credentials for coordinators, workers and clients.
+    Certs(certs::Args),
     /// Make and manage datasets: `imgcalc data import --help`.
     #[command(disable_help_flag = true)]
     Data(Forwarded),
@@ -107,26 +133,35 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Encode(forwarded) => return forward("encode", forwarded),
         Verb::Decode(forwarded) => return forward("decode", forwarded),
         Verb::Inspect(forwarded) => return forward("inspect", forwarded),
+        Verb::Certs(arguments) => return certs::run(arguments).map(|()| ExitCode::SUCCESS),
         _ => {}
     }
-    let data_dir = DataDir::of(cli.data_dir.as_deref())?;
+    let at = At::of(cli.at)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     let done = runtime.block_on(async {
         match cli.verb {
-            Verb::Build(arguments) => return build::run(arguments, &data_dir).await,
+            Verb::Build(arguments) => return build::run(arguments, &at).await,
             Verb::Plan(arguments) => plan::run(arguments).await?,
-            Verb::Explore(arguments) => explore::run(arguments, &data_dir).await?,
-            Verb::Report(arguments) => answer::report(arguments, &data_dir).await?,
-            Verb::Ls(arguments) => look::ls(arguments, &data_dir).await?,
-            Verb::Status(arguments) => look::status(arguments, &data_dir).await?,
-            Verb::Logs(arguments) => look::logs(arguments, &data_dir).await?,
-            Verb::Cancel(arguments) => look::cancel(arguments, &data_dir).await?,
-            Verb::Profile(arguments) => profile::run(arguments, &data_dir).await?,
-            Verb::Data(_) | Verb::Encode(_) | Verb::Decode(_) | Verb::Inspect(_) => {
-                unreachable!("forwarded above")
+            Verb::Explore(arguments) => explore::run(arguments, &at).await?,
+            Verb::Report(arguments) => answer::report(arguments, &at).await?,
+            Verb::Ls(arguments) => look::ls(arguments, &at).await?,
+            Verb::Status(arguments) => look::status(arguments, &at).await?,
+            Verb::Serve(arguments) => serve::run(arguments, &at).await?,
+            Verb::Submit(arguments) => return submit::run(arguments, &at).await,
+            Verb::Logs(arguments) => logs::run(arguments, &at).await?,
+            Verb::Pause(arguments) => direct::run(arguments, Wanted::Pause, &at).await?,
+            Verb::Resume(arguments) => direct::run(arguments, Wanted::Run, &at).await?,
+            Verb::Cancel(arguments) => direct::run(arguments, Wanted::Cancel, &at).await?,
+            Verb::Priority(arguments) => direct::priority(arguments, &at).await?,
+            Verb::Retry(arguments) => direct::retry(arguments, &at).await?,
+            Verb::Peers(arguments) => peers::run(arguments, &at).await?,
+            Verb::Workers(arguments) => workers::run(arguments, &at).await?,
+            Verb::Profile(arguments) => profile::run(arguments, &at).await?,
+            Verb::Certs(_) | Verb::Data(_) | Verb::Encode(_) | Verb::Decode(_) | Verb::Inspect(_) => {
+                unreachable!("done above")
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -2,16 +2,15 @@
 //!
 //! - [`Command`] and [`Effect`] are what goes in and what comes out; read them first.
 //! - [`State`] is the machine: `apply(command) → effects`, without clock, randomness or I/O.
-//! - [`Log`] keeps the commands on disk; replaying them gives the state back.
+//!
+//! How commands become durable is not its business: a [`crate::replica`] replicates them, a [`crate::peer`] joins both.
 
 mod command;
 mod effect;
-mod log;
 mod state;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Command, Ending, Record};
+pub use command::{Command, Ending, Record, Wanted};
 pub use effect::Effect;
-pub use log::{Log, LogError};
 pub use state::{Attempt, BuildPhase, BuildState, Committed, OpenTask, Phase, State, budget};

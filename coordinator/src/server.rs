@@ -1,47 +1,82 @@
-//! gRPC in front of the leader: unwraps messages, asks, wraps answers. Decides nothing.
+//! gRPC in front of a peer: unwraps messages, asks, wraps answers. Decides nothing.
 
+pub mod auth;
 mod builds;
+mod peers;
+mod results;
 mod workers;
 
-use crate::leader::{Leader, LeaderError};
+use auth::Auth;
+use crate::leader::LeaderError;
+use crate::peer::Peer;
 use imgcalc_proto::MESSAGE_BYTES_MAX;
+use imgcalc_proto::security::{may_listen, server_tls};
 use imgcalc_proto::v1::builds_server::BuildsServer;
+use imgcalc_proto::v1::peers_server::PeersServer;
 use imgcalc_proto::v1::workers_server::WorkersServer;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tonic::Status;
+use tonic::service::Routes;
+use tonic::transport::Server;
 
-/// Listens on a loopback address; port 0 takes a free one. Serves until the runtime ends.
-pub async fn serve(leader: Leader, address: SocketAddr) -> anyhow::Result<SocketAddr> {
-    anyhow::ensure!(
-        address.ip().is_loopback(),
-        "{address} is not a loopback address: without certificates the coordinator listens on this machine only"
-    );
-    let listener = TcpListener::bind(address).await?;
+/// Key of the metadata in which a coordinator that does not lead says who does, host:port.
+pub(crate) const LEADER_KEY: &str = "imgcalc-leader";
+
+/// A dead line is noticed after interval and time-out together.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Listens on an address; port 0 takes a free one. Serves until the runtime ends. Without credentials only an
+/// address of this machine is allowed.
+pub async fn serve(peer: Peer, address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let credentials = peer.options().credentials.clone();
+    may_listen(address, credentials.as_ref())?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {error}"))?;
     let address = listener.local_addr()?;
-    let workers = WorkersServer::new(workers::Service {
-        leader: leader.clone(),
-    })
-    .max_decoding_message_size(MESSAGE_BYTES_MAX)
-    .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let builds = BuildsServer::new(builds::Service { leader })
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let mut server = Server::builder()
+        .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEP_ALIVE_LIMIT));
+    if let Some(credentials) = &credentials {
+        server = server.tls_config(server_tls(credentials)?)?;
+    }
+    let guarded = Auth::of(credentials.as_ref())?.guard(routes(peer));
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
     tokio::spawn(async move {
-        let server = tonic::transport::Server::builder()
-            .add_service(workers)
-            .add_service(builds);
-        if let Err(error) = server.serve_with_incoming(incoming).await {
+        if let Err(error) = server.serve_with_incoming(guarded, incoming).await {
             tracing::error!("the gRPC server stopped: {error}");
         }
     });
     Ok(address)
 }
 
+fn routes(peer: Peer) -> Routes {
+    let workers = WorkersServer::new(workers::Service::new(peer.clone()))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let builds = BuildsServer::new(builds::Service { peer: peer.clone() })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let peers = PeersServer::new(peers::Service { peer })
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    Routes::new(workers).add_service(builds).add_service(peers).prepare()
+}
+
 fn status(error: LeaderError) -> Status {
     match error {
         LeaderError::Stopped(why) => Status::unavailable(why),
         LeaderError::Refused(why) => Status::failed_precondition(why),
+        LeaderError::NotLeader { leader } => {
+            let words = LeaderError::NotLeader { leader: leader.clone() }.to_string();
+            let mut status = Status::unavailable(words);
+            if let Some(Ok(address)) = leader.map(|address| address.parse()) {
+                status.metadata_mut().insert(LEADER_KEY, address);
+            }
+            status
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::ledger::{Attempt, BuildPhase, Phase, State};
 use crate::plan::{Known, Plan, Standing, plan};
+use crate::replica::PeerId;
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::task::{Outcome, TaskId};
 use serde::{Deserialize, Serialize};
@@ -82,10 +83,42 @@ pub struct BuildSummary {
     pub phase: BuildPhase,
     /// When it was first submitted, milliseconds since 1970.
     pub submitted_at_ms: u64,
+    /// Builds of higher priority get workers first.
+    pub priority: i32,
     /// Tasks ended.
     pub done: usize,
     /// Tasks in all, as far as can be told.
     pub expected: usize,
+}
+
+/// Who holds the log together, as one of them sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Members {
+    /// The group.
+    pub group: String,
+    /// Whose view it is.
+    pub answered_by: PeerId,
+    /// Whether members are changing right now.
+    pub changing: bool,
+    /// They.
+    pub members: Vec<MemberView>,
+}
+
+/// One of the coordinators.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// Its id.
+    pub id: PeerId,
+    /// Where it listens.
+    pub address: String,
+    /// Whether it decides with the others, or still learns.
+    pub votes: bool,
+    /// Whether it leads.
+    pub leads: bool,
+    /// The last entry of the log it is known to have; only the leader knows.
+    pub entry: Option<u64>,
+    /// Whether it was heard lately; only the leader knows.
+    pub heard: Option<bool>,
 }
 
 /// One worker.
@@ -99,6 +132,8 @@ pub struct WorkerView {
     pub hardware: String,
     /// What it is at.
     pub task: Option<String>,
+    /// Whether it is to end.
+    pub draining: bool,
 }
 
 impl BuildView {
@@ -170,6 +205,7 @@ impl Overview {
                     dataset: build.build.dataset_name.clone(),
                     phase: build.phase.clone(),
                     submitted_at_ms: build.submitted_at_ms,
+                    priority: build.priority,
                     done,
                     expected,
                 }
@@ -198,6 +234,7 @@ impl std::fmt::Display for BuildPhase {
         use crate::ledger::Ending;
         f.pad(match self {
             BuildPhase::Running => "running",
+            BuildPhase::Paused => "paused",
             BuildPhase::Cancelled => "cancelled",
             BuildPhase::Ended {
                 ending: Ending::Done, ..

@@ -1,17 +1,18 @@
 //! The end of a build: the recommendation for a ladder of budgets beside JPEG, and the report.
 
-use super::data_dir::DataDir;
+use super::at::At;
 use super::output::{self, percent};
-use super::source::Source;
 use super::{explore, progress, units};
+use crate::ledger::{BuildPhase, Ending};
 use crate::plan::{Plan, Stage};
 use crate::report::{self, ReportFacts};
 use crate::view::BuildView;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::explore::{Answer, Baseline, Rung};
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 #[derive(Debug, clap::Args)]
@@ -23,8 +24,8 @@ pub(super) struct ReportArgs {
     out: Option<PathBuf>,
 }
 
-pub(super) async fn report(arguments: ReportArgs, data_dir: &DataDir) -> anyhow::Result<()> {
-    let mut source = Source::of(data_dir).await?;
+pub(super) async fn report(arguments: ReportArgs, at: &At) -> anyhow::Result<()> {
+    let mut source = at.source().await?;
     let id = source.find(arguments.build.as_deref()).await?;
     let view = source.view(&id).await?;
     let answer = view.plan().answer(&view.build);
@@ -169,4 +170,33 @@ fn baseline_row(baseline: &Baseline) -> Vec<String> {
         "1.0×".into(),
         "1.0×".into(),
     ]
+}
+
+/// Says how a build ended: its answer, and a report beside it.
+pub(super) fn over(
+    view: &BuildView,
+    json: bool,
+    report: Option<PathBuf>,
+    at: &At,
+) -> anyhow::Result<ExitCode> {
+    if let BuildPhase::Ended {
+        ending: Ending::Refused(reason),
+        ..
+    } = &view.phase
+    {
+        bail!("the build cannot be done: {reason}");
+    }
+    let plan = view.plan();
+    let found = plan.answer(&view.build);
+    let report = report.unwrap_or_else(|| at.data_dir.0.join("reports").join(format!("{}.html", view.id)));
+    write_report(view, &found, &report)
+        .context("the build is done, but its report cannot be written")?;
+    print(view, &found, json)?;
+    eprintln!("report: {}", report.display());
+    eprintln!(
+        "ask more: imgcalc explore {} --data-dir {} --time 200us",
+        view.id,
+        at.data_dir.0.display()
+    );
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,15 +1,19 @@
 //! `imgcalc build`: the whole build on this machine. An embedded coordinator, local workers, live progress, and the
 //! answer at the end.
 
+use super::at::At;
 use super::data_dir::DataDir;
 use super::progress::Watch;
 use super::{answer, profile, spec_file};
-use crate::leader::{Leader, Terms};
-use crate::ledger::{BuildPhase, Ending, LogError};
+use crate::leader::Terms;
+use crate::ledger::BuildPhase;
+use crate::peer::{NodeError, Options, Peer, StartError};
 use crate::plan::Stage;
+use crate::replica::log::LogError;
+use crate::replica::{Identity, Timing};
 use crate::server;
 use crate::view::BuildView;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use imgcalc_cluster::{LocalOptions, LocalWorkers, Report};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::spec::Surroundings;
@@ -35,6 +39,9 @@ pub(super) struct Args {
     /// Local workers, instead of what the spec says.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
+    /// Its priority, where several builds share the workers.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    priority: i32,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -53,7 +60,7 @@ enum End {
     Stuck(String),
 }
 
-pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
     let file = spec_file::read(&arguments.spec)?;
     let dataset = spec_file::dataset(&file).await?;
     let workers = arguments.workers.unwrap_or(file.spec.workers.count);
@@ -86,21 +93,22 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
         .transpose()?;
 
     let what = format!("imgcalc build {}", arguments.spec.display());
+    let data_dir = &at.data_dir;
     let lock = data_dir.lock(&what)?;
-    let leader = open_leader(data_dir).await?;
+    let peer = open_alone(data_dir).await?;
     // Workers of an earlier run of this program ended with it: what they held is open again without waiting for
     // their leases.
     let why = "the build's process ended".to_string();
-    leader.gone(None, FailureClass::Preempted, why).await?;
-    let address = server::serve(leader.clone(), "127.0.0.1:0".parse()?).await?;
+    peer.gone(None, FailureClass::Preempted, why).await?;
+    let address = server::serve(peer.clone(), "127.0.0.1:0".parse()?).await?;
     lock.announce(address, &what)?;
 
-    let (_, known) = leader.submit(build.clone()).await?;
+    let (_, known) = peer.submit(build.clone(), arguments.priority).await?;
     if let Some(records) = records {
-        let adopted = leader.adopt(records).await?;
+        let adopted = peer.adopt(records).await?;
         eprintln!("took {adopted} recorded profile results over");
     }
-    let (profiled, profiles) = leader.view(id.clone()).await?.plan().progress(Stage::Profile);
+    let (profiled, profiles) = peer.view(id.clone()).await?.plan().progress(Stage::Profile);
     anyhow::ensure!(
         build.hardware == hardware || profiled == profiles,
         "the recorded profile has {profiled} of the {profiles} results of {}, and this machine is {hardware}; \
@@ -122,12 +130,13 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
         extra_args: Vec::new(),
         program: None,
     })?;
-    let end = watch(&leader, &id, &mut local).await;
+    let end = watch(&peer, &id, &mut local).await;
     tokio::task::block_in_place(|| local.stop(GRACE));
     // What a worker said while it stopped is in the ledger before this program ends.
-    let view = leader.view(id.clone()).await;
+    let view = peer.view(id.clone()).await;
+    peer.close().await;
     match end? {
-        End::Over(view) => over(&view, arguments.json, arguments.report, data_dir),
+        End::Over(view) => answer::over(&view, arguments.json, arguments.report, at),
         End::Interrupted => {
             let done = view.map_or(0, |view| view.results.len());
             eprintln!("stopped; {done} results are kept. The same command goes on from there.");
@@ -137,19 +146,31 @@ pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<E
     }
 }
 
-async fn open_leader(data_dir: &DataDir) -> anyhow::Result<Leader> {
+/// The ledger of a data directory that belongs to this machine alone.
+pub(super) async fn open_alone(data_dir: &DataDir) -> anyhow::Result<Peer> {
     let since = Instant::now();
     loop {
-        match Leader::start(&data_dir.0, Terms::default()) {
-            Err(LogError::Busy { .. }) if since.elapsed() < LEDGER_WAIT => {
+        let options = Options {
+            data_dir: data_dir.0.clone(),
+            identity: Identity::alone(),
+            terms: Terms::default(),
+            timing: Timing::default(),
+            credentials: None,
+        };
+        match Peer::start(options) {
+            Err(StartError::Node(NodeError::Log(LogError::Busy { .. }))) if since.elapsed() < LEDGER_WAIT => {
                 tokio::time::sleep(Duration::from_millis(50)).await
             }
-            started => return Ok(started?),
+            started => {
+                let peer = started?;
+                peer.leads().await?;
+                return Ok(peer);
+            }
         }
     }
 }
 
-async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyhow::Result<End> {
+async fn watch(peer: &Peer, id: &BuildId, local: &mut LocalWorkers) -> anyhow::Result<End> {
     let started_at = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)?
         .as_millis() as u64;
@@ -161,7 +182,7 @@ async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyho
             _ = look.tick() => {}
             _ = tokio::signal::ctrl_c() => return Ok(End::Interrupted),
             _ = terminate.recv() => return Ok(End::Interrupted),
-            why = leader.stopped() => bail!("{why}"),
+            why = peer.stopped() => bail!("{why}"),
         }
         for report in local.check() {
             match report {
@@ -173,7 +194,7 @@ async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyho
                 } => {
                     // Its end was seen, so nobody needs to wait for the lease.
                     let why = format!("the worker ended: {how}");
-                    leader
+                    peer
                         .gone(Some(worker.clone()), FailureClass::WorkerLost, why)
                         .await?;
                     display.say(&format!(
@@ -187,11 +208,12 @@ async fn watch(leader: &Leader, id: &BuildId, local: &mut LocalWorkers) -> anyho
                 }
             }
         }
-        let view = leader.view(id.clone()).await?;
+        let view = peer.view(id.clone()).await?;
         display.show(&view);
         match &view.phase {
             BuildPhase::Ended { .. } => return Ok(End::Over(Box::new(view))),
             BuildPhase::Cancelled => bail!("build {id} was cancelled; the same command goes on"),
+            BuildPhase::Paused => bail!("build {id} was paused; the same command goes on"),
             BuildPhase::Running => {}
         }
         if let Some(why) = storage_failure(&view, started_at) {
@@ -214,32 +236,4 @@ fn storage_failure(view: &BuildView, started_at: u64) -> Option<String> {
             Some((FailureClass::Storage, why)) => Some(why.clone()),
             _ => None,
         })
-}
-
-fn over(
-    view: &BuildView,
-    json: bool,
-    report: Option<PathBuf>,
-    data_dir: &DataDir,
-) -> anyhow::Result<ExitCode> {
-    if let BuildPhase::Ended {
-        ending: Ending::Refused(reason),
-        ..
-    } = &view.phase
-    {
-        bail!("the build cannot be done: {reason}");
-    }
-    let plan = view.plan();
-    let found = plan.answer(&view.build);
-    let report = report.unwrap_or_else(|| data_dir.0.join("reports").join(format!("{}.html", view.id)));
-    answer::write_report(view, &found, &report)
-        .context("the build is done, but its report cannot be written")?;
-    answer::print(view, &found, json)?;
-    eprintln!("report: {}", report.display());
-    eprintln!(
-        "ask more: imgcalc explore {} --data-dir {} --time 200us",
-        view.id,
-        data_dir.0.display()
-    );
-    Ok(ExitCode::SUCCESS)
 }

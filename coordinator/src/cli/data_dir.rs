@@ -42,11 +42,11 @@ impl DataDir {
     }
 
     pub(super) fn ledger(&self) -> PathBuf {
-        self.0.join("ledger.redb")
+        crate::peer::ledger_folder(&self.0)
     }
 
     pub(super) fn logs(&self) -> PathBuf {
-        self.0.join("logs")
+        crate::peer::log_folder(&self.0)
     }
 
     /// Takes the directory for this process, or says who has it.

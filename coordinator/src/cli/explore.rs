@@ -1,8 +1,7 @@
 //! `imgcalc explore`: which formats keep these budgets.
 
-use super::data_dir::DataDir;
+use super::at::At;
 use super::output::{self, percent};
-use super::source::Source;
 use super::units;
 use anyhow::bail;
 use imgcalc_shared::explore::{Answer, Candidate, Query};
@@ -32,8 +31,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<()> {
-    let mut source = Source::of(data_dir).await?;
+pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
+    let mut source = at.source().await?;
     let id = source.find(arguments.build.as_deref()).await?;
     let answer = source.answer(&id).await?;
     anyhow::ensure!(

@@ -1,17 +1,14 @@
-//! `imgcalc ls | status | logs | cancel`.
+//! `imgcalc ls | status`.
 
-use super::data_dir::DataDir;
+use super::at::At;
 use super::output::{self, percent};
-use super::source::{Source, said};
+use super::source::Source;
 use super::{progress, units};
-use crate::ledger::{BuildPhase, Command, Ending, Log, State};
+use crate::ledger::{BuildPhase, Ending};
 use crate::plan::Stage;
 use crate::view::{BuildView, counts};
-use anyhow::bail;
-use imgcalc_proto::v1::{DirectRequest, LogsRequest};
-use imgcalc_shared::build::BuildId;
 use serde_json::json;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct LsArgs {
@@ -32,23 +29,8 @@ pub(super) struct StatusArgs {
     json: bool,
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct LogsArgs {
-    /// The build: its id, a start of it, or its name; the latest unless given.
-    build: Option<String>,
-    /// Go on until the build ends.
-    #[arg(long, short)]
-    follow: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct CancelArgs {
-    /// The build: its id, a start of it, or its name.
-    build: String,
-}
-
-pub(super) async fn ls(arguments: LsArgs, data_dir: &DataDir) -> anyhow::Result<()> {
-    let overview = Source::of(data_dir).await?.overview().await?;
+pub(super) async fn ls(arguments: LsArgs, at: &At) -> anyhow::Result<()> {
+    let overview = at.source().await?.overview().await?;
     if arguments.json {
         return output::json(&overview.builds);
     }
@@ -58,15 +40,17 @@ pub(super) async fn ls(arguments: LsArgs, data_dir: &DataDir) -> anyhow::Result<
             build.dataset.clone(),
             build.phase.to_string(),
             format!("{}/{}", build.done, build.expected),
+            build.priority.to_string(),
             date(build.submitted_at_ms),
         ]
     });
-    output::table(&["build", "dataset", "state", ">tasks", "submitted"], rows);
+    let columns = ["build", "dataset", "state", ">tasks", ">priority", "submitted"];
+    output::table(&columns, rows);
     Ok(())
 }
 
-pub(super) async fn status(arguments: StatusArgs, data_dir: &DataDir) -> anyhow::Result<()> {
-    let mut source = Source::of(data_dir).await?;
+pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()> {
+    let mut source = at.source().await?;
     let id = source.find(arguments.build.as_deref()).await?;
     let view = source.view(&id).await?;
     let plan = view.plan();
@@ -154,83 +138,15 @@ fn attempts(view: &BuildView) {
                 task.standing.clone(),
                 attempt.token.to_string(),
                 attempt.worker.clone(),
+                attempt.host.clone(),
                 date(attempt.started_at_ms),
                 failure.map_or("-".into(), |(class, message)| format!("{class}: {message}")),
             ]);
         }
     }
-    output::table(&["task", "state", ">token", "worker", "started", "failure"], rows);
+    output::table(&["task", "state", ">token", "worker", "host", "started", "failure"], rows);
 }
 
-pub(super) async fn logs(arguments: LogsArgs, data_dir: &DataDir) -> anyhow::Result<()> {
-    let mut source = Source::of(data_dir).await?;
-    let id = source.find(arguments.build.as_deref()).await?;
-    match source {
-        Source::Running(mut client) => {
-            let request = LogsRequest {
-                build: id.to_string(),
-                follow: arguments.follow,
-            };
-            let mut lines = client.logs(request).await.map_err(said)?.into_inner();
-            loop {
-                match lines.message().await {
-                    Ok(Some(line)) => output::print(&line.text),
-                    Ok(None) => return Ok(()),
-                    Err(status) if arguments.follow => bail!("the coordinator is gone: {}", status.message()),
-                    Err(status) => return Err(said(status)),
-                }
-            }
-        }
-        Source::Lying(_) => {
-            for line in crate::leader::log_lines(&data_dir.logs(), &id) {
-                output::print(&line);
-            }
-            Ok(())
-        }
-    }
-}
-
-pub(super) async fn cancel(arguments: CancelArgs, data_dir: &DataDir) -> anyhow::Result<()> {
-    let mut source = Source::of(data_dir).await?;
-    let id = source.find(Some(&arguments.build)).await?;
-    match source {
-        Source::Running(mut client) => {
-            client
-                .direct(DirectRequest {
-                    wanted: "cancel".into(),
-                    priority: None,
-                    build: id.to_string(),
-                })
-                .await
-                .map_err(said)?;
-        }
-        Source::Lying(_) => cancel_lying(data_dir, &id)?,
-    }
-    eprintln!("cancelled {id}; its results are kept, and submitting it again goes on");
-    Ok(())
-}
-
-/// Cancels a build in a ledger that no coordinator has open.
-fn cancel_lying(data_dir: &DataDir, id: &BuildId) -> anyhow::Result<()> {
-    let _lock = data_dir.lock("imgcalc cancel")?;
-    let (mut log, commands) = Log::open(&data_dir.ledger())?;
-    let mut state = State::default();
-    for command in &commands {
-        state.apply(command);
-    }
-    let at_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as u64;
-    let command = Command::Cancel {
-        build: id.clone(),
-        at_ms,
-    };
-    for effect in state.apply(&command) {
-        if let crate::ledger::Effect::Refused { reason } = effect {
-            bail!("{reason}");
-        }
-    }
-    Ok(log.append(&[command])?)
-}
-
-fn date(at_ms: u64) -> String {
+pub(super) fn date(at_ms: u64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(at_ms)).to_string()
 }

@@ -1,7 +1,6 @@
 //! `imgcalc profile export`: measured times and sizes as a file, for a build elsewhere on the same hardware class.
 
-use super::data_dir::DataDir;
-use super::source::Source;
+use super::at::At;
 use crate::ledger::Record;
 use crate::plan::Stage;
 use anyhow::Context;
@@ -29,9 +28,9 @@ enum Verb {
     },
 }
 
-pub(super) async fn run(arguments: Args, data_dir: &DataDir) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
     let Verb::Export { build, out } = arguments.verb;
-    let mut source = Source::of(data_dir).await?;
+    let mut source = at.source().await?;
     let id = source.find(build.as_deref()).await?;
     let view = source.view(&id).await?;
     let plan = view.plan();

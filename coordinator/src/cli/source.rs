@@ -1,40 +1,40 @@
 //! Where a verb that only looks finds its facts: the running coordinator of a data directory, or its ledger.
 
 use super::data_dir::DataDir;
-use crate::ledger::{Log, LogError, State};
+use super::group::{Group, said};
+use crate::ledger::State;
+use crate::peer::{NodeError, read_state};
+use crate::replica::log::LogError;
 use crate::view::{BuildView, Overview};
 use anyhow::{Context, bail};
-use imgcalc_proto::v1::builds_client::BuildsClient;
+use imgcalc_proto::from_wire;
+use imgcalc_proto::security::Credentials;
 use imgcalc_proto::v1::{GetRequest, OverviewRequest};
-use imgcalc_proto::{MESSAGE_BYTES_MAX, from_wire};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::explore::Answer;
 use std::time::{Duration, Instant};
-use tonic::transport::Channel;
-
-/// A client of the running coordinator.
-pub(super) type Client = BuildsClient<Channel>;
 
 /// How long a holder that has not said yet where it listens is waited for.
 const ANNOUNCE_WAIT: Duration = Duration::from_secs(5);
 
-/// What can be asked about a data directory.
+/// What can be asked about builds.
 pub(super) enum Source {
-    /// The coordinator that holds it.
-    Running(Box<Client>),
-    /// Nobody holds it: its ledger as it lies.
+    /// Coordinators that run.
+    Running(Box<Group>),
+    /// Nobody holds the data directory: its ledger as it lies.
     Lying(Box<State>),
 }
 
 impl Source {
-    /// Finds who knows.
-    pub(super) async fn of(data_dir: &DataDir) -> anyhow::Result<Source> {
+    /// Finds who knows about a data directory.
+    pub(super) async fn of(data_dir: &DataDir, credentials: Option<&Credentials>) -> anyhow::Result<Source> {
         let since = Instant::now();
         loop {
             match data_dir.holder()? {
                 Some(holder) => {
                     if let Some(address) = holder.address {
-                        return Ok(Source::Running(Box::new(connect(&address).await?)));
+                        let group = Group::new(vec![address], credentials.cloned())?;
+                        return Ok(Source::Running(Box::new(group)));
                     }
                 }
                 None if !data_dir.ledger().exists() => {
@@ -43,16 +43,10 @@ impl Source {
                         data_dir.0.display()
                     )
                 }
-                None => match Log::open(&data_dir.ledger()) {
-                    Ok((_, commands)) => {
-                        let mut state = State::default();
-                        for command in &commands {
-                            state.apply(command);
-                        }
-                        return Ok(Source::Lying(Box::new(state)));
-                    }
+                None => match read_state(&data_dir.0) {
+                    Ok(state) => return Ok(Source::Lying(Box::new(state))),
                     // Another verb looks at it, or a build just started.
-                    Err(LogError::Busy { .. }) => {}
+                    Err(NodeError::Log(LogError::Busy { .. })) => {}
                     Err(error) => return Err(error.into()),
                 },
             }
@@ -68,12 +62,11 @@ impl Source {
     /// All builds and workers.
     pub(super) async fn overview(&mut self) -> anyhow::Result<Overview> {
         match self {
-            Source::Running(client) => {
-                let reply = client
-                    .overview(OverviewRequest {})
-                    .await
-                    .map_err(said)?
-                    .into_inner();
+            Source::Running(group) => {
+                let ask = |mut client: super::group::Client| async move {
+                    client.overview(OverviewRequest {}).await
+                };
+                let reply = group.ask(ask).await?;
                 from_wire("overview", &reply.overview_json).map_err(|status| said(*status))
             }
             Source::Lying(state) => Ok(Overview::of(state, Vec::new())),
@@ -83,14 +76,12 @@ impl Source {
     /// All about one build.
     pub(super) async fn view(&mut self, build: &BuildId) -> anyhow::Result<BuildView> {
         match self {
-            Source::Running(client) => {
-                let reply = client
-                    .get(GetRequest {
-                        build: build.to_string(),
-                    })
-                    .await
-                    .map_err(said)?
-                    .into_inner();
+            Source::Running(group) => {
+                let ask = |mut client: super::group::Client| {
+                    let build = build.to_string();
+                    async move { client.get(GetRequest { build }).await }
+                };
+                let reply = group.ask(ask).await?;
                 from_wire("view", &reply.view_json).map_err(|status| said(*status))
             }
             Source::Lying(state) => {
@@ -145,22 +136,4 @@ impl Source {
         let view = self.view(build).await?;
         Ok(view.plan().answer(&view.build))
     }
-}
-
-/// Connects to a coordinator.
-pub(super) async fn connect(address: &str) -> anyhow::Result<Client> {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{address}"))?
-        .connect_timeout(Duration::from_secs(5));
-    let channel = endpoint
-        .connect()
-        .await
-        .with_context(|| format!("the coordinator at {address} does not answer"))?;
-    Ok(BuildsClient::new(channel)
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX))
-}
-
-/// A status as an error for people.
-pub(super) fn said(status: tonic::Status) -> anyhow::Error {
-    anyhow::anyhow!("{}", status.message())
 }

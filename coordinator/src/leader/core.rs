@@ -1,23 +1,23 @@
 //! The leader's decisions, without sockets, disk or clock: time is an argument, commands are collected.
 
 use super::Terms;
+use super::exclusions::Exclusions;
 use super::logbook::Logbook;
-use super::request::{LeaderError, Progress, Reply, Request, Said};
+use super::request::{LeaderError, Reply, Request};
 use super::workers::{Held, Workers};
-use crate::ledger::{BuildPhase, Command, Effect, Phase, State};
-use crate::plan::Plan;
+use crate::ledger::{BuildPhase, Command, Effect, Phase, State, Wanted};
+use crate::plan::{Plan, Standing};
 use crate::view::{BuildView, Overview};
 use imgcalc_shared::build::BuildId;
-use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
+use imgcalc_shared::task::TaskId;
 use std::collections::BTreeMap;
 
-/// First pause before a task that failed by its own fault is tried again, ms; doubles with every attempt.
-const BACK_OFF_MS: u64 = 1_000;
-const BACK_OFF_MS_MAX: u64 = 60_000;
+/// An answer that waits until what it says is durable.
+pub(crate) type Answer = Box<dyn FnOnce(Result<(), LeaderError>) + Send>;
 
-type Answer = Box<dyn FnOnce(Result<(), LeaderError>) + Send>;
-
-pub(super) struct Core {
+/// What a leader knows and decides. Its state runs ahead of the log by the commands that are not durable yet: it is
+/// thrown away with its reign.
+pub(crate) struct Core {
     pub(super) state: State,
     pub(super) logbook: Logbook,
     pub(super) terms: Terms,
@@ -25,6 +25,7 @@ pub(super) struct Core {
     /// Plans of running builds; empty when something they depend on changed.
     pub(super) plans: BTreeMap<BuildId, Plan>,
     pub(super) not_before_ms: BTreeMap<TaskId, u64>,
+    pub(super) exclusions: Exclusions,
     /// Commands applied and not yet durable.
     commands: Vec<Command>,
     /// Answers that may go out when they are.
@@ -32,16 +33,24 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(state: State, logbook: Logbook, terms: Terms) -> Core {
+    pub(crate) fn new(state: State, logbook: Logbook, terms: Terms) -> Core {
         let mut workers = Workers::default();
+        let mut exclusions = Exclusions::default();
         for (id, open) in state.open() {
+            for attempt in &open.attempts {
+                if let Some((class, _)) = &attempt.failure {
+                    exclusions.failed(*id, &attempt.host, *class);
+                }
+            }
             if let (Phase::Leased(token), Some(attempt)) = (open.phase, open.attempts.last()) {
                 let held = Held {
                     task: *id,
                     what: open.task.to_string(),
                     profile: open.task.is_profile(),
                     worker: attempt.worker.clone(),
-                    build: None,
+                    host: attempt.host.clone(),
+                    build: attempt.build.clone(),
+                    sequence: attempt.sequence,
                     // Nobody could report while no leader was there: the lease starts anew at the first look.
                     heard_at_ms: u64::MAX,
                     progress: None,
@@ -56,54 +65,68 @@ impl Core {
             workers,
             plans: BTreeMap::new(),
             not_before_ms: BTreeMap::new(),
+            exclusions,
             commands: Vec::new(),
             answers: Vec::new(),
         }
     }
 
-    pub(super) fn take_commands(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.commands)
+    /// What is to be proposed, and the answers that may go out when it is durable.
+    pub(crate) fn take(&mut self) -> (Vec<Command>, Vec<Answer>) {
+        (
+            std::mem::take(&mut self.commands),
+            std::mem::take(&mut self.answers),
+        )
     }
 
-    /// Sends the answers that waited for the log.
-    pub(super) fn answer(&mut self) {
+    /// Tells everybody who waits that this peer no longer leads.
+    pub(crate) fn abandon(mut self, error: &LeaderError) {
         for answer in std::mem::take(&mut self.answers) {
-            answer(Ok(()));
+            answer(Err(error.clone()));
         }
+        self.workers.abandon(error);
     }
 
-    /// Tells everybody who waits that nothing more is done.
-    pub(super) fn abandon(&mut self, why: &str) {
-        for answer in std::mem::take(&mut self.answers) {
-            answer(Err(LeaderError::Stopped(why.into())));
-        }
+    /// Whether nothing waits to be taken.
+    #[cfg(debug_assertions)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.commands.is_empty()
     }
 
-    pub(super) fn handle(&mut self, request: Request, now_ms: u64) {
+    /// The state that is, once the commands taken so far are durable.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn handle(&mut self, request: Request, now_ms: u64) {
         match request {
-            Request::Submit { build, reply } => {
+            Request::Submit {
+                build,
+                priority,
+                reply,
+            } => {
                 let id = build.id();
-                let effect = self.propose(Command::Submit { build, at_ms: now_ms });
+                let effect = self.propose(Command::Submit {
+                    build,
+                    priority,
+                    at_ms: now_ms,
+                });
                 let known = matches!(effect, Effect::Submitted { known: true, .. });
-                self.logbook.write(
-                    &id,
-                    "coordinator",
-                    if known { "submitted again" } else { "submitted" },
-                );
+                let words = if known { "submitted again" } else { "submitted" };
+                self.logbook.write(&id, "coordinator", words);
                 self.reply(reply, Ok((id, known)));
             }
-            Request::Cancel { build, reply } => {
-                let said = match self.propose(Command::Cancel {
-                    build: build.clone(),
-                    at_ms: now_ms,
-                }) {
-                    Effect::Refused { reason } => Err(LeaderError::Refused(reason)),
-                    _ => Ok(()),
-                };
-                if said.is_ok() {
-                    self.logbook.write(&build, "coordinator", "cancelled");
-                    self.logbook.end(&build);
-                }
+            Request::Direct {
+                build,
+                wanted,
+                priority,
+                reply,
+            } => {
+                let said = self.direct(&build, wanted, priority, now_ms);
+                self.reply(reply, said);
+            }
+            Request::Retry { build, task, reply } => {
+                let said = self.retry(&build, &task, now_ms);
                 self.reply(reply, said);
             }
             Request::Adopt { records, reply } => {
@@ -138,18 +161,40 @@ impl Core {
                 };
                 self.reply(reply, said);
             }
+            Request::Base { task, token, reply } => {
+                let base = self.base_of(task, token);
+                self.reply(reply, Ok(base));
+            }
             Request::Register { worker, reply } => {
                 self.workers.register(worker, now_ms);
                 self.reply(reply, Ok(()));
             }
-            Request::Lease { worker, wait, reply } => {
+            Request::Lease {
+                worker,
+                wait,
+                sequence,
+                reply,
+            } => {
                 self.workers.heard(&worker, now_ms);
-                self.workers
-                    .ask(&worker, reply, now_ms.saturating_add(wait.as_millis() as u64));
+                self.never_arrived(&worker, sequence, now_ms);
+                self.workers.ask(
+                    &worker,
+                    reply,
+                    sequence,
+                    now_ms.saturating_add(wait.as_millis() as u64),
+                );
             }
             Request::Progress { progress, reply } => {
-                let stop = self.progress(*progress, now_ms);
-                self.reply(reply, Ok(stop));
+                let directive = self.progress(*progress, now_ms);
+                self.reply(reply, Ok(directive));
+            }
+            Request::Drain {
+                worker,
+                cancel,
+                reply,
+            } => {
+                let known = self.workers.drain(&worker, !cancel);
+                self.reply(reply, Ok(known));
             }
             Request::Complete {
                 task,
@@ -197,7 +242,7 @@ impl Core {
 
     /// Does what time and new knowledge ask for: ends attempts whose lease and grace ran out, ends builds that have
     /// nothing left, and hands ready tasks to workers that wait.
-    pub(super) fn advance(&mut self, now_ms: u64) {
+    pub(crate) fn advance(&mut self, now_ms: u64) {
         self.expire(now_ms);
         self.replan(now_ms);
         self.assign(now_ms);
@@ -230,123 +275,66 @@ impl Core {
             .push(Box::new(move |durable| drop(reply.send(durable.and(said)))));
     }
 
-    fn progress(&mut self, progress: Progress, now_ms: u64) -> Option<String> {
-        self.workers.heard(&progress.worker, now_ms);
-        let Some(held) = self
-            .workers
-            .held
-            .get_mut(&progress.token)
-            .filter(|held| held.task == progress.task)
-        else {
-            return Some("the task is no longer leased to this attempt".into());
-        };
-        held.heard_at_ms = now_ms;
-        let (build, what, who) = (held.build.clone(), held.what.clone(), held.worker.clone());
-        let epoch_before = held.progress.as_ref().map_or(0, |progress| progress.epoch);
-        if let Some(build) = &build {
-            if !progress.log.is_empty() {
-                self.logbook.write(build, &who, &progress.log);
-            }
-            if let (true, Some(accuracy)) = (progress.epoch > epoch_before, progress.accuracy) {
-                let loss = progress.loss.unwrap_or(f64::NAN);
-                let epochs = format!("epoch {}/{}", progress.epoch, progress.epochs);
-                self.logbook.write(
-                    build,
-                    &who,
-                    &format!("{what}: {epochs} loss {loss:.4} accuracy {accuracy:.4}"),
-                );
-            }
-        }
-        held_progress(&mut self.workers, progress);
-        let running = build.is_none_or(|build| self.is_running(&build));
-        (!running).then(|| "its build is cancelled".into())
-    }
-
-    fn complete(&mut self, task: TaskId, token: u64, outcome: Box<Outcome>, now_ms: u64) -> Said {
-        let held = self.workers.held.remove(&token);
-        let words = outcome_words(&outcome);
-        match self.propose(Command::Complete {
-            task,
-            token,
-            outcome,
-            at_ms: now_ms,
-        }) {
-            Effect::Committed { .. } => {
-                // Any other attempt at this task is void now.
-                self.workers.held.retain(|_, held| held.task != task);
-                if let Some(Held {
-                    build: Some(build),
-                    what,
-                    worker,
-                    ..
-                }) = held
-                {
-                    self.logbook
-                        .write(&build, &worker, &format!("{what}: done{words}"));
-                }
-                Said::Committed
-            }
-            Effect::AlreadyCommitted { .. } => Said::AlreadyCommitted,
-            Effect::Refused { reason } => Said::Refused(reason),
-            other => Said::Refused(format!("unexpected {other:?}")),
-        }
-    }
-
-    pub(super) fn fail(
+    fn direct(
         &mut self,
-        task: TaskId,
-        token: u64,
-        class: FailureClass,
-        message: String,
+        build: &BuildId,
+        wanted: Option<Wanted>,
+        priority: Option<i32>,
         now_ms: u64,
-    ) {
-        let held = self.workers.held.remove(&token);
-        let effect = self.propose(Command::Fail {
-            task,
-            token,
-            class,
-            message: message.clone(),
+    ) -> Result<(), LeaderError> {
+        let command = Command::Direct {
+            build: build.clone(),
+            wanted,
+            priority,
+            at_ms: now_ms,
+        };
+        if let Effect::Refused { reason } = self.propose(command) {
+            return Err(LeaderError::Refused(reason));
+        }
+        let words = match wanted {
+            Some(Wanted::Run) => "resumed",
+            Some(Wanted::Pause) => "paused",
+            Some(Wanted::Cancel) => "cancelled",
+            None => "has another priority",
+        };
+        self.logbook.write(build, "coordinator", words);
+        if wanted == Some(Wanted::Cancel) {
+            self.logbook.end(build);
+        }
+        Ok(())
+    }
+
+    /// Gives quarantined tasks of a build a new budget; says how many.
+    fn retry(&mut self, build: &BuildId, task: &str, now_ms: u64) -> Result<usize, LeaderError> {
+        let Some(state) = self.state.builds().get(build) else {
+            return Err(no_build(build));
+        };
+        let plan = crate::plan::plan(&state.build, self.state.known());
+        let quarantined = plan.tasks.iter().filter(|planned| {
+            planned.standing == Standing::Quarantined && planned.id.to_string().starts_with(task)
+        });
+        let tasks: Vec<TaskId> = quarantined.map(|planned| planned.id).collect();
+        if tasks.is_empty() {
+            return Err(LeaderError::Refused(match task {
+                "" => format!("no task of build {build} is quarantined"),
+                task => format!("no quarantined task of build {build} starts with {task:?}"),
+            }));
+        }
+        for task in &tasks {
+            self.not_before_ms.remove(task);
+        }
+        let effects = self.propose_all(Command::Retry {
+            tasks,
             at_ms: now_ms,
         });
-        if !matches!(class, FailureClass::Preempted | FailureClass::WorkerLost) {
-            let attempts = self.state.open().get(&task).map_or(1, |open| open.attempts.len());
-            let pause = BACK_OFF_MS
-                .saturating_mul(1 << attempts.saturating_sub(1).min(16))
-                .min(BACK_OFF_MS_MAX);
-            self.not_before_ms.insert(task, now_ms + pause);
-        }
-        if let Some(Held {
-            build: Some(build),
-            what,
-            worker,
-            ..
-        }) = held
-        {
-            let given_up = if matches!(effect, Effect::Quarantined { .. }) {
-                "; given up"
-            } else {
-                ""
-            };
-            self.logbook
-                .write(&build, &worker, &format!("{what}: {class}: {message}{given_up}"));
-        }
-    }
-}
-
-fn held_progress(workers: &mut Workers, progress: Progress) {
-    if let Some(held) = workers.held.get_mut(&progress.token) {
-        held.progress = Some(progress);
+        let retried = |effect: &&Effect| matches!(effect, Effect::Retried { .. });
+        let count = effects.iter().filter(retried).count();
+        let words = format!("{count} quarantined tasks are tried again");
+        self.logbook.write(build, "coordinator", &words);
+        Ok(count)
     }
 }
 
 fn no_build(id: &BuildId) -> LeaderError {
     LeaderError::Refused(format!("there is no build {id}"))
-}
-
-fn outcome_words(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Train(trained) => format!(", accuracy {:.4}", trained.accuracy),
-        Outcome::Columns { objects, bytes } => format!(", {objects} objects of {bytes} bytes"),
-        _ => String::new(),
-    }
 }

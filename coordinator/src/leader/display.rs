@@ -11,7 +11,7 @@ impl Core {
             .workers
             .held
             .values()
-            .filter(|held| held.build.as_ref() == Some(build));
+            .filter(|held| held.build == *build);
         of_build
             .map(|held| {
                 let base = Running {
@@ -44,6 +44,7 @@ impl Core {
                 .workers
                 .holding(&known.facts.name)
                 .map(|held| held.what.clone()),
+            draining: self.workers.is_draining(&known.facts.name),
         };
         self.workers.known.values().map(view).collect()
     }

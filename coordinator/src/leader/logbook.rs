@@ -11,8 +11,8 @@ use tokio::sync::mpsc;
 const LINES_MAX: usize = 100_000;
 
 #[derive(Debug)]
-pub(super) struct Logbook {
-    folder: PathBuf,
+pub(crate) struct Logbook {
+    folder: Option<PathBuf>,
     followers: HashMap<BuildId, Vec<mpsc::UnboundedSender<String>>>,
 }
 
@@ -32,7 +32,8 @@ pub(crate) fn read(folder: &Path, build: &BuildId) -> Vec<String> {
 }
 
 impl Logbook {
-    pub(super) fn new(folder: PathBuf) -> Logbook {
+    /// Without a folder nothing is kept.
+    pub(crate) fn new(folder: Option<PathBuf>) -> Logbook {
         Logbook {
             folder,
             followers: HashMap::new(),
@@ -41,6 +42,9 @@ impl Logbook {
 
     /// Writes lines, each with the time and who says it.
     pub(super) fn write(&mut self, build: &BuildId, who: &str, text: &str) {
+        if self.folder.is_none() {
+            return;
+        }
         let now = humantime::format_rfc3339_seconds(SystemTime::now());
         let lines: Vec<String> = text.lines().map(|line| format!("{now} {who}: {line}")).collect();
         if let Err(error) = self.append(build, &lines) {
@@ -62,7 +66,8 @@ impl Logbook {
         if goes_on {
             self.followers.entry(build.clone()).or_default().push(sender);
         }
-        (read(&self.folder, build), receiver)
+        let past = self.folder.as_ref().map(|folder| read(folder, build));
+        (past.unwrap_or_default(), receiver)
     }
 
     /// Ends the channels of those who follow.
@@ -71,11 +76,14 @@ impl Logbook {
     }
 
     fn append(&self, build: &BuildId, lines: &[String]) -> std::io::Result<()> {
-        std::fs::create_dir_all(&self.folder)?;
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        std::fs::create_dir_all(folder)?;
         let mut file = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(file(&self.folder, build))?;
+            .open(file(folder, build))?;
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
         file.write_all(text.as_bytes())
     }

@@ -1,6 +1,6 @@
 //! What the leader is asked, and what it says.
 
-use crate::ledger::Record;
+use crate::ledger::{Record, Wanted};
 use crate::view::{BuildView, Overview};
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::dataset::ObjectRef;
@@ -14,6 +14,15 @@ pub enum LeaderError {
     /// It has stopped; the reason says what to do.
     #[error("{0}")]
     Stopped(String),
+    /// This peer does not lead, or no longer: what was asked may be done or not, and asking again does no harm.
+    #[error("this coordinator does not lead the group; {}", match .leader {
+        Some(address) => format!("{address} does"),
+        None => "an election is going on or no majority is there".into(),
+    })]
+    NotLeader {
+        /// Where the leader listens, if that is known.
+        leader: Option<String>,
+    },
     /// What was asked does not hold.
     #[error("{0}")]
     Refused(String),
@@ -28,6 +37,8 @@ pub struct WorkerFacts {
     pub host: String,
     /// Its hardware class.
     pub hardware: String,
+    /// The only base it works on, if it says so.
+    pub base: Option<String>,
 }
 
 /// Answer to a worker that asks for work.
@@ -39,6 +50,17 @@ pub enum Asked {
     Nothing,
     /// It must introduce itself first.
     UnknownWorker,
+    /// It is to end.
+    Drain,
+}
+
+/// What a worker is told about a running attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Directive {
+    /// Why the attempt is no longer wanted, if it is not.
+    pub stop: Option<String>,
+    /// Whether the worker is to hand it back and end.
+    pub drain: bool,
 }
 
 /// A task in a worker's hands.
@@ -92,17 +114,29 @@ pub enum Said {
     Refused(String),
 }
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, LeaderError>>;
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, LeaderError>>;
+
+/// Past log lines of a build, and a channel for those to come.
+pub(crate) type Lines = (Vec<String>, mpsc::UnboundedReceiver<String>);
 
 #[derive(Debug)]
-pub(super) enum Request {
+pub(crate) enum Request {
     Submit {
         build: Box<Build>,
+        priority: i32,
         reply: Reply<(BuildId, bool)>,
     },
-    Cancel {
+    Direct {
         build: BuildId,
+        wanted: Option<Wanted>,
+        priority: Option<i32>,
         reply: Reply<()>,
+    },
+    Retry {
+        build: BuildId,
+        /// Start of a task's id; empty for all.
+        task: String,
+        reply: Reply<usize>,
     },
     Adopt {
         records: Vec<Record>,
@@ -117,7 +151,12 @@ pub(super) enum Request {
     },
     Logs {
         build: BuildId,
-        reply: Reply<(Vec<String>, mpsc::UnboundedReceiver<String>)>,
+        reply: Reply<Lines>,
+    },
+    Base {
+        task: TaskId,
+        token: u64,
+        reply: Reply<Option<String>>,
     },
     Register {
         worker: WorkerFacts,
@@ -126,11 +165,13 @@ pub(super) enum Request {
     Lease {
         worker: String,
         wait: Duration,
+        /// Rises with every question of the worker; 0: not counted.
+        sequence: u64,
         reply: Reply<Asked>,
     },
     Progress {
         progress: Box<Progress>,
-        reply: Reply<Option<String>>,
+        reply: Reply<Directive>,
     },
     Complete {
         task: TaskId,
@@ -145,10 +186,42 @@ pub(super) enum Request {
         message: String,
         reply: Reply<()>,
     },
+    Drain {
+        worker: String,
+        /// Take it back.
+        cancel: bool,
+        reply: Reply<bool>,
+    },
     Gone {
         worker: Option<String>,
         class: FailureClass,
         why: String,
         reply: Reply<()>,
     },
+}
+
+impl Request {
+    /// Answers it with an error.
+    pub(crate) fn refuse(self, error: LeaderError) {
+        fn say<T>(reply: Reply<T>, error: LeaderError) {
+            // Whoever asked may have gone.
+            let _ = reply.send(Err(error));
+        }
+        match self {
+            Request::Submit { reply, .. } => say(reply, error),
+            Request::Direct { reply, .. } | Request::Fail { reply, .. } | Request::Gone { reply, .. } => {
+                say(reply, error)
+            }
+            Request::Register { reply, .. } => say(reply, error),
+            Request::Retry { reply, .. } | Request::Adopt { reply, .. } => say(reply, error),
+            Request::Overview { reply } => say(reply, error),
+            Request::View { reply, .. } => say(reply, error),
+            Request::Logs { reply, .. } => say(reply, error),
+            Request::Base { reply, .. } => say(reply, error),
+            Request::Lease { reply, .. } => say(reply, error),
+            Request::Progress { reply, .. } => say(reply, error),
+            Request::Complete { reply, .. } => say(reply, error),
+            Request::Drain { reply, .. } => say(reply, error),
+        }
+    }
 }

@@ -35,6 +35,12 @@ impl Core {
             .is_some_and(|state| state.phase == BuildPhase::Running)
     }
 
+    /// Whether a running build wants a task: the one it was given for, or another.
+    pub(super) fn is_wanted(&self, build: &BuildId, task: TaskId) -> bool {
+        let plans = || self.plans.values().flat_map(|plan| &plan.tasks);
+        self.is_running(build) || plans().any(|planned| planned.id == task)
+    }
+
     pub(super) fn replan(&mut self, now_ms: u64) {
         let running: Vec<BuildId> = self
             .state
@@ -120,10 +126,17 @@ impl Core {
     }
 
     fn grant(&mut self, build: BuildId, task: Task, worker: &str, now_ms: u64) {
+        let Some(known) = self.workers.known.get(worker) else {
+            return;
+        };
+        let host = known.facts.host.clone();
+        let sequence = known.asking.as_ref().map_or(0, |question| question.sequence);
         let command = Command::Lease {
             task: Box::new(task.clone()),
             build: build.clone(),
             worker: worker.into(),
+            host: host.clone(),
+            sequence,
             at_ms: now_ms,
         };
         let Effect::Leased { token, .. } = self.propose(command) else {
@@ -137,9 +150,10 @@ impl Core {
             base,
             build,
         };
-        self.workers.held.insert(token, Held::of(&lease, worker, now_ms));
+        let held = Held::of(&lease, worker, &host, sequence, now_ms);
+        self.workers.held.insert(token, held);
         if let Some(question) = self.workers.take_question(worker) {
-            self.reply(question, Ok(Asked::Lease(Box::new(lease))));
+            self.reply(question.reply, Ok(Asked::Lease(Box::new(lease))));
         }
     }
 

@@ -8,17 +8,30 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Command {
-    /// A build is wanted. A cancelled build that is submitted again goes on.
+    /// A build is wanted. A paused or cancelled build that is submitted again goes on.
     Submit {
         /// The build.
         build: Box<Build>,
+        /// Builds of higher priority get workers first.
+        priority: i32,
         /// Milliseconds since 1970.
         at_ms: u64,
     },
-    /// A build is no longer wanted.
-    Cancel {
+    /// Something else is wanted of a build.
+    Direct {
         /// Which.
         build: BuildId,
+        /// What is wanted now; none: as before.
+        wanted: Option<Wanted>,
+        /// Its new priority; none: as before.
+        priority: Option<i32>,
+        /// Milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// Quarantined tasks get a new budget of failures.
+    Retry {
+        /// Which.
+        tasks: Vec<TaskId>,
         /// Milliseconds since 1970.
         at_ms: u64,
     },
@@ -46,6 +59,10 @@ pub enum Command {
         build: BuildId,
         /// The worker.
         worker: String,
+        /// The machine it runs on.
+        host: String,
+        /// Of the worker's question that this answers.
+        sequence: u64,
         /// Milliseconds since 1970.
         at_ms: u64,
     },
@@ -73,6 +90,18 @@ pub enum Command {
         /// Milliseconds since 1970.
         at_ms: u64,
     },
+}
+
+/// What is wanted of a build that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// That it goes on.
+    Run,
+    /// That it waits: what runs is stopped at a checkpoint.
+    Pause,
+    /// Nothing: what runs is stopped.
+    Cancel,
 }
 
 /// How a build ended.

@@ -13,10 +13,15 @@ pub enum Effect {
         /// Whether it was there before.
         known: bool,
     },
-    /// The build is cancelled.
-    Cancelled {
+    /// Something else is wanted of the build now.
+    Directed {
         /// Which.
         build: BuildId,
+    },
+    /// The task has a new budget and can be tried again.
+    Retried {
+        /// The task.
+        task: TaskId,
     },
     /// The build is over.
     Finished {

@@ -1,6 +1,8 @@
 //! The replicated machine.
 
-use super::{Command, Effect, Ending, Record};
+mod check;
+
+use super::{Command, Effect, Ending, Record, Wanted};
 use crate::plan::Known;
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
@@ -23,7 +25,8 @@ pub fn budget(class: FailureClass) -> Option<usize> {
 }
 
 /// Everything the log says.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct State {
     next_token: u64,
     builds: BTreeMap<BuildId, BuildState>,
@@ -42,6 +45,8 @@ pub struct BuildState {
     pub phase: BuildPhase,
     /// When it was first submitted, milliseconds since 1970.
     pub submitted_at_ms: u64,
+    /// Builds of higher priority get workers first.
+    pub priority: i32,
 }
 
 /// Where a build stands.
@@ -50,6 +55,8 @@ pub struct BuildState {
 pub enum BuildPhase {
     /// Its tasks are done as workers ask for them.
     Running,
+    /// It waits until somebody resumes it.
+    Paused,
     /// Nobody wants it now; submitting it again goes on.
     Cancelled,
     /// Over.
@@ -62,7 +69,7 @@ pub enum BuildPhase {
 }
 
 /// A task that was leased at least once and has no result.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpenTask {
     /// The task.
     pub task: Task,
@@ -70,10 +77,13 @@ pub struct OpenTask {
     pub attempts: Vec<Attempt>,
     /// Whether somebody holds it.
     pub phase: Phase,
+    /// Its first attempts, so many, no longer count against its budgets.
+    pub forgiven: usize,
 }
 
 /// Who holds an open task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Nobody.
     Waiting,
@@ -90,6 +100,12 @@ pub struct Attempt {
     pub token: u64,
     /// Who.
     pub worker: String,
+    /// The machine it ran on.
+    pub host: String,
+    /// The build it was given for.
+    pub build: BuildId,
+    /// Of the worker's question that it answered; 0 if the worker does not count them.
+    pub sequence: u64,
     /// Since when, milliseconds since 1970.
     pub started_at_ms: u64,
     /// How it failed, if it did.
@@ -97,7 +113,7 @@ pub struct Attempt {
 }
 
 /// A result's circumstances.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Committed {
     /// The task.
     pub task: Task,
@@ -136,8 +152,18 @@ impl State {
     /// Applies one command. The same commands in the same order give the same state and effects everywhere.
     pub fn apply(&mut self, command: &Command) -> Vec<Effect> {
         match command {
-            Command::Submit { build, at_ms } => vec![self.submit(build, *at_ms)],
-            Command::Cancel { build, .. } => vec![self.cancel(build)],
+            Command::Submit {
+                build,
+                priority,
+                at_ms,
+            } => vec![self.submit(build, *priority, *at_ms)],
+            Command::Direct {
+                build,
+                wanted,
+                priority,
+                ..
+            } => vec![self.direct(build, *wanted, *priority)],
+            Command::Retry { tasks, .. } => tasks.iter().map(|task| self.retry(*task)).collect(),
             Command::Finish { build, ending, at_ms } => vec![self.finish(build, ending, *at_ms)],
             Command::Adopt { records, at_ms } => {
                 records.iter().map(|record| self.adopt(record, *at_ms)).collect()
@@ -146,8 +172,21 @@ impl State {
                 task,
                 build,
                 worker,
+                host,
+                sequence,
                 at_ms,
-            } => vec![self.lease(task, build, worker, *at_ms)],
+            } => {
+                let attempt = Attempt {
+                    token: self.next_token + 1,
+                    worker: worker.clone(),
+                    host: host.clone(),
+                    build: build.clone(),
+                    sequence: *sequence,
+                    started_at_ms: *at_ms,
+                    failure: None,
+                };
+                vec![self.lease(task, build, attempt)]
+            }
             Command::Complete {
                 task,
                 token,
@@ -164,31 +203,60 @@ impl State {
         }
     }
 
-    fn submit(&mut self, build: &Build, at_ms: u64) -> Effect {
+    fn submit(&mut self, build: &Build, priority: i32, at_ms: u64) -> Effect {
         let id = build.id();
         let known = self.builds.contains_key(&id);
         let fresh = BuildState {
             build: build.clone(),
             phase: BuildPhase::Running,
             submitted_at_ms: at_ms,
+            priority,
         };
         let state = self.builds.entry(id.clone()).or_insert(fresh);
-        if state.phase == BuildPhase::Cancelled {
+        if matches!(state.phase, BuildPhase::Cancelled | BuildPhase::Paused) {
             state.phase = BuildPhase::Running;
         }
+        state.priority = priority;
         // Data may have moved: where it lies is not part of a build's identity.
         state.build.base = build.base.clone();
         Effect::Submitted { build: id, known }
     }
 
-    fn cancel(&mut self, id: &BuildId) -> Effect {
-        match self.builds.get_mut(id) {
-            Some(state) if !matches!(state.phase, BuildPhase::Ended { .. }) => {
-                state.phase = BuildPhase::Cancelled;
-                Effect::Cancelled { build: id.clone() }
+    fn direct(&mut self, id: &BuildId, wanted: Option<Wanted>, priority: Option<i32>) -> Effect {
+        let Some(state) = self.builds.get_mut(id) else {
+            return refused(format!("there is no build {id}"));
+        };
+        if matches!(state.phase, BuildPhase::Ended { .. }) {
+            return refused(format!("build {id} is over already"));
+        }
+        state.phase = match wanted {
+            None => state.phase.clone(),
+            Some(Wanted::Run) => BuildPhase::Running,
+            Some(Wanted::Pause) => BuildPhase::Paused,
+            Some(Wanted::Cancel) => BuildPhase::Cancelled,
+        };
+        state.priority = priority.unwrap_or(state.priority);
+        Effect::Directed { build: id.clone() }
+    }
+
+    /// Builds that ended without the task are open again where they can use it.
+    fn retry(&mut self, id: TaskId) -> Effect {
+        match self.open.get_mut(&id) {
+            Some(open) if open.phase == Phase::Quarantined => {
+                open.phase = Phase::Waiting;
+                open.forgiven = open.attempts.len();
+                self.quarantined.remove(&id);
+                for attempt in &open.attempts {
+                    if let Some(state) = self.builds.get_mut(&attempt.build)
+                        && matches!(state.phase, BuildPhase::Ended { .. })
+                    {
+                        state.phase = BuildPhase::Running;
+                    }
+                }
+                Effect::Retried { task: id }
             }
-            Some(_) => refused(format!("build {id} is over already")),
-            None => refused(format!("there is no build {id}")),
+            Some(open) => refused(format!("{} is not quarantined", open.task)),
+            None => refused(format!("task {id} is not open")),
         }
     }
 
@@ -243,7 +311,7 @@ impl State {
         self.commit(task, circumstances, &record.outcome)
     }
 
-    fn lease(&mut self, task: &Task, build: &BuildId, worker: &str, at_ms: u64) -> Effect {
+    fn lease(&mut self, task: &Task, build: &BuildId, attempt: Attempt) -> Effect {
         let id = task.id();
         if self.results.contains_key(&id) {
             return Effect::AlreadyCommitted { task: id };
@@ -259,20 +327,16 @@ impl State {
             task: task.clone(),
             attempts: Vec::new(),
             phase: Phase::Waiting,
+            forgiven: 0,
         };
         let open = self.open.entry(id).or_insert(fresh);
         if open.phase != Phase::Waiting {
             return refused(format!("{task} is held or given up"));
         }
-        self.next_token += 1;
-        let token = self.next_token;
+        let token = attempt.token;
+        self.next_token = token;
         open.phase = Phase::Leased(token);
-        open.attempts.push(Attempt {
-            token,
-            worker: worker.into(),
-            started_at_ms: at_ms,
-            failure: None,
-        });
+        open.attempts.push(attempt);
         Effect::Leased { task: id, token }
     }
 
@@ -325,7 +389,8 @@ impl State {
                 .as_ref()
                 .is_some_and(|(failed, _)| *failed == class)
         };
-        let spent = open.attempts.iter().filter(of_class).count();
+        let counted = open.attempts.iter().skip(open.forgiven);
+        let spent = counted.filter(of_class).count();
         if budget(class).is_some_and(|budget| spent >= budget) {
             open.phase = Phase::Quarantined;
             self.quarantined.insert(id);
@@ -333,60 +398,6 @@ impl State {
         }
         open.phase = Phase::Waiting;
         Effect::Reopened { task: id, token }
-    }
-
-    /// Checks what must hold between commands; tests call it after every step.
-    ///
-    /// # Panics
-    /// If it does not hold.
-    pub fn check(&self) {
-        let mut tokens = BTreeSet::new();
-        for (id, open) in &self.open {
-            assert_eq!(*id, open.task.id(), "an open task is filed under its own name");
-            assert!(!self.results.contains_key(id), "an open task has no result");
-            assert_eq!(
-                open.phase == Phase::Quarantined,
-                self.quarantined.contains(id),
-                "the quarantine is one"
-            );
-            if let Phase::Leased(token) = open.phase {
-                let last = open.attempts.last().expect("a leased task has an attempt");
-                assert!(
-                    last.token == token && last.failure.is_none(),
-                    "the last attempt holds the task"
-                );
-            }
-            for attempt in &open.attempts {
-                assert!(tokens.insert(attempt.token), "a token belongs to one attempt");
-            }
-        }
-        for (id, circumstances) in &self.committed {
-            assert_eq!(
-                *id,
-                circumstances.task.id(),
-                "a result is filed under its task's name"
-            );
-            assert!(
-                circumstances.task.accepts(&self.results[id]),
-                "a result answers its task"
-            );
-            for attempt in &circumstances.attempts {
-                assert!(tokens.insert(attempt.token), "a token belongs to one attempt");
-            }
-        }
-        assert_eq!(
-            self.results.len(),
-            self.committed.len(),
-            "every result has its circumstances"
-        );
-        assert!(
-            tokens.iter().all(|token| *token <= self.next_token),
-            "tokens rise"
-        );
-        assert!(
-            self.quarantined.iter().all(|id| self.open.contains_key(id)),
-            "the quarantine holds open tasks"
-        );
     }
 }
 

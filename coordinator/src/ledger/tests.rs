@@ -1,6 +1,6 @@
-//! The machine under random commands, and the log under damage.
+//! The machine under random commands.
 
-use super::{Command, Effect, Log, LogError, Phase, State};
+use super::{Command, Effect, Phase, State, Wanted};
 use crate::plan::testing;
 use imgcalc_shared::build::Build;
 use imgcalc_shared::task::{FailureClass, Task};
@@ -10,7 +10,8 @@ use proptest::prelude::*;
 #[derive(Clone, Debug)]
 enum Step {
     Submit,
-    Cancel,
+    Direct(Wanted),
+    Retry(usize),
     Lease(usize),
     Complete {
         task: usize,
@@ -33,7 +34,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         1 => Just(Step::Submit),
-        1 => Just(Step::Cancel),
+        1 => prop_oneof![Just(Wanted::Run), Just(Wanted::Pause), Just(Wanted::Cancel)].prop_map(Step::Direct),
+        1 => (0..6usize).prop_map(Step::Retry),
         6 => (0..6usize).prop_map(Step::Lease),
         4 => (0..6usize, 0..20u64, any::<bool>()).prop_map(|(task, token, honest)| Step::Complete { task, token, honest }),
         4 => (0..6usize, 0..20u64, class).prop_map(|(task, token, class)| Step::Fail { task, token, class }),
@@ -45,16 +47,25 @@ fn command(step: &Step, build: &Build, tasks: &[Task]) -> Command {
     match step {
         Step::Submit => Command::Submit {
             build: Box::new(build.clone()),
+            priority: 0,
             at_ms: 1,
         },
-        Step::Cancel => Command::Cancel {
+        Step::Direct(wanted) => Command::Direct {
             build: build.id(),
+            wanted: Some(*wanted),
+            priority: None,
+            at_ms: 1,
+        },
+        Step::Retry(task) => Command::Retry {
+            tasks: vec![tasks[*task].id()],
             at_ms: 1,
         },
         Step::Lease(task) => Command::Lease {
             task: Box::new(tasks[*task].clone()),
             build: build.id(),
             worker: "w".into(),
+            host: "h".into(),
+            sequence: 0,
             at_ms: 1,
         },
         Step::Complete { task, token, honest } => {
@@ -103,7 +114,9 @@ proptest! {
         for command in &log {
             replayed.apply(command);
         }
-        prop_assert_eq!(replayed, state);
+        prop_assert_eq!(&replayed, &state);
+        let image = serde_json::to_vec(&state).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<State>(&image).unwrap(), state, "an image is the state");
     }
 }
 
@@ -117,6 +130,8 @@ fn a_late_result_is_taken_while_its_task_is_open_and_never_replaces_one() {
         task: Box::new(task.clone()),
         build: build.id(),
         worker: worker.into(),
+        host: "h".into(),
+        sequence: 0,
         at_ms: 2,
     };
     let complete = |token| Command::Complete {
@@ -127,6 +142,7 @@ fn a_late_result_is_taken_while_its_task_is_open_and_never_replaces_one() {
     };
     state.apply(&Command::Submit {
         build: Box::new(build.clone()),
+            priority: 0,
         at_ms: 1,
     });
     assert_eq!(state.apply(&lease("a")), [Effect::Leased { task: id, token: 1 }]);
@@ -154,6 +170,7 @@ fn only_the_tasks_own_faults_give_it_up() {
     let mut state = State::default();
     state.apply(&Command::Submit {
         build: Box::new(build.clone()),
+            priority: 0,
         at_ms: 1,
     });
     let mut fail = |class| {
@@ -161,6 +178,8 @@ fn only_the_tasks_own_faults_give_it_up() {
             task: Box::new(task.clone()),
             build: build.id(),
             worker: "w".into(),
+            host: "h".into(),
+            sequence: 0,
             at_ms: 1,
         };
         let Effect::Leased { token, .. } = state.apply(&lease)[0] else {
@@ -184,67 +203,4 @@ fn only_the_tasks_own_faults_give_it_up() {
             && !fail(FailureClass::Application)
     );
     assert!(fail(FailureClass::Application));
-}
-
-fn submits(count: u64) -> Vec<Command> {
-    (0..count)
-        .map(|at_ms| Command::Submit {
-            build: Box::new(testing::build()),
-            at_ms,
-        })
-        .collect()
-}
-
-#[test]
-fn the_log_returns_what_was_appended_in_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    let (mut log, commands) = Log::open(&path).unwrap();
-    assert!(commands.is_empty());
-    log.append(&submits(3)).unwrap();
-    assert!(matches!(Log::open(&path), Err(LogError::Busy { .. })));
-    drop(log);
-    let (mut log, commands) = Log::open(&path).unwrap();
-    assert_eq!(commands, submits(3));
-    log.append(&submits(2)).unwrap();
-    drop(log);
-    assert_eq!(Log::open(&path).unwrap().1.len(), 5);
-}
-
-#[test]
-fn a_truncated_log_refuses_to_open_rather_than_forget() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    Log::open(&path).unwrap().0.append(&submits(40)).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    for share in [0, 1, 10, 50, 90, 99] {
-        let cut = folder.path().join(format!("cut-{share}"));
-        std::fs::write(&cut, &bytes[..bytes.len() * share / 100]).unwrap();
-        let error = Log::open(&cut).err().map(|error| error.to_string());
-        assert!(
-            error.as_ref().is_some_and(|error| error.contains("damaged")),
-            "{share} %: {error:?}"
-        );
-    }
-}
-
-#[test]
-fn a_flipped_bit_is_found_or_changes_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.redb");
-    Log::open(&path).unwrap().0.append(&submits(8)).unwrap();
-    let bytes = std::fs::read(&path).unwrap();
-    let mut found = 0;
-    for position in (0..bytes.len()).step_by(bytes.len() / 400) {
-        let mut damaged = bytes.clone();
-        damaged[position] ^= 1 << (position % 8);
-        let copy = folder.path().join("flipped");
-        std::fs::write(&copy, &damaged).unwrap();
-        match Log::open(&copy) {
-            // Not every byte of the file is in use.
-            Ok((_, commands)) => assert_eq!(commands, submits(8), "byte {position}"),
-            Err(_) => found += 1,
-        }
-    }
-    assert!(found > 0, "no flipped bit hit anything that is in use");
 }

@@ -1,7 +1,8 @@
 //! The service clients speak to.
 
 use super::status;
-use crate::leader::Leader;
+use crate::ledger::Wanted;
+use crate::peer::Peer;
 use imgcalc_proto::v1::builds_server::Builds;
 use imgcalc_proto::v1::*;
 use imgcalc_proto::{from_wire, to_wire};
@@ -11,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 pub(super) struct Service {
-    pub(super) leader: Leader,
+    pub(super) peer: Peer,
 }
 
 #[tonic::async_trait]
@@ -19,36 +20,58 @@ impl Builds for Service {
     type LogsStream = ReceiverStream<Result<LogLine, Status>>;
 
     async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitReply>, Status> {
-        let build = from_wire("build_json", &request.into_inner().build_json).map_err(|status| *status)?;
-        let (id, known) = self.leader.submit(build).await.map_err(status)?;
+        let SubmitRequest { build_json, priority } = request.into_inner();
+        let build = from_wire("build_json", &build_json).map_err(|status| *status)?;
+        let (id, known) = self.peer.submit(build, priority).await.map_err(status)?;
         Ok(Response::new(SubmitReply { build: id.0, known }))
     }
 
     async fn direct(&self, request: Request<DirectRequest>) -> Result<Response<DirectReply>, Status> {
-        let DirectRequest { build, .. } = request.into_inner();
-        self.leader.cancel(BuildId(build)).await.map_err(status)?;
+        let DirectRequest {
+            build,
+            wanted,
+            priority,
+        } = request.into_inner();
+        let wanted = match wanted.as_str() {
+            "" => None,
+            "run" => Some(Wanted::Run),
+            "pause" => Some(Wanted::Pause),
+            "cancel" => Some(Wanted::Cancel),
+            other => {
+                let message = format!("wanted = {other:?}: write run, pause or cancel");
+                return Err(Status::invalid_argument(message));
+            }
+        };
+        self.peer
+            .direct(BuildId(build), wanted, priority)
+            .await
+            .map_err(status)?;
         Ok(Response::new(DirectReply {}))
     }
 
-    async fn retry(&self, _: Request<RetryRequest>) -> Result<Response<RetryReply>, Status> {
-        Err(Status::unimplemented("retry"))
+    async fn retry(&self, request: Request<RetryRequest>) -> Result<Response<RetryReply>, Status> {
+        let RetryRequest { build, task } = request.into_inner();
+        let tasks = self.peer.retry(BuildId(build), task).await.map_err(status)?;
+        Ok(Response::new(RetryReply { tasks: tasks as u64 }))
     }
 
-    async fn drain(&self, _: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
-        Err(Status::unimplemented("drain"))
+    async fn drain(&self, request: Request<DrainRequest>) -> Result<Response<DrainReply>, Status> {
+        let DrainRequest { worker, cancel } = request.into_inner();
+        let known = self.peer.drain(worker, cancel).await.map_err(status)?;
+        Ok(Response::new(DrainReply { known }))
     }
 
     async fn adopt(&self, request: Request<AdoptRequest>) -> Result<Response<AdoptReply>, Status> {
         let records =
             from_wire("record_json", &request.into_inner().record_json).map_err(|status| *status)?;
-        let adopted = self.leader.adopt(records).await.map_err(status)?;
+        let adopted = self.peer.adopt(records).await.map_err(status)?;
         Ok(Response::new(AdoptReply {
             adopted: adopted as u64,
         }))
     }
 
     async fn overview(&self, _: Request<OverviewRequest>) -> Result<Response<OverviewReply>, Status> {
-        let overview = self.leader.overview().await.map_err(status)?;
+        let overview = self.peer.overview().await.map_err(status)?;
         Ok(Response::new(OverviewReply {
             overview_json: to_wire(&overview),
         }))
@@ -56,7 +79,7 @@ impl Builds for Service {
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<GetReply>, Status> {
         let view = self
-            .leader
+            .peer
             .view(BuildId(request.into_inner().build))
             .await
             .map_err(status)?;
@@ -66,17 +89,26 @@ impl Builds for Service {
     }
 
     async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
-        let LogsRequest { build, follow } = request.into_inner();
-        let (past, mut coming) = self.leader.logs(BuildId(build)).await.map_err(status)?;
+        let LogsRequest { build, follow, here } = request.into_inner();
+        let build = BuildId(build);
+        let (past, coming) = if here {
+            (self.peer.logs_here(&build), None)
+        } else {
+            let (past, coming) = self.peer.logs(build).await.map_err(status)?;
+            (past, Some(coming).filter(|_| follow))
+        };
         let (lines, receiver) = mpsc::channel(64);
         tokio::spawn(async move {
             for text in past {
-                if lines.send(Ok(LogLine { text })).await.is_err() {
+                if lines.send(Ok(LogLine { text, past: true })).await.is_err() {
                     return;
                 }
             }
-            while follow && let Some(text) = coming.recv().await {
-                if lines.send(Ok(LogLine { text })).await.is_err() {
+            let Some(mut coming) = coming else {
+                return;
+            };
+            while let Some(text) = coming.recv().await {
+                if lines.send(Ok(LogLine { text, past: false })).await.is_err() {
                     return;
                 }
             }

@@ -1,7 +1,9 @@
 //! The service workers speak to.
 
+use super::results::Results;
 use super::status;
-use crate::leader::{Asked, Leader, Progress, Said, WorkerFacts};
+use crate::leader::{Asked, Directive as Told, Progress, Said, WorkerFacts};
+use crate::peer::Peer;
 use imgcalc_proto::v1::workers_server::Workers;
 use imgcalc_proto::v1::*;
 use imgcalc_proto::{PROTOCOL, failure_class_from_wire, from_wire, task_id_from_wire, to_wire};
@@ -15,9 +17,21 @@ use tonic::{Request, Response, Status, Streaming};
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Longest name, host or class.
 const TEXT_BYTES_MAX: usize = 256;
+/// Longest URL of a base.
+const BASE_BYTES_MAX: usize = 4096;
 
 pub(super) struct Service {
-    pub(super) leader: Leader,
+    peer: Peer,
+    results: Results,
+}
+
+impl Service {
+    pub(super) fn new(peer: Peer) -> Service {
+        Service {
+            peer,
+            results: Results::default(),
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -31,13 +45,18 @@ impl Workers for Service {
             host,
             hardware,
             threads: _,
-            base: _,
+            base,
         } = request.into_inner();
         if protocol != PROTOCOL {
             let message = format!(
                 "worker {name:?} speaks protocol {protocol}, this coordinator {PROTOCOL}; use one release"
             );
             return Err(Status::failed_precondition(message));
+        }
+        if base.len() > BASE_BYTES_MAX {
+            return Err(Status::invalid_argument(format!(
+                "base must have at most {BASE_BYTES_MAX} bytes"
+            )));
         }
         for (field, text) in [("name", &name), ("host", &host), ("hardware", &hardware)] {
             if text.is_empty() || text.len() > TEXT_BYTES_MAX {
@@ -50,9 +69,10 @@ impl Workers for Service {
             name: name.clone(),
             host,
             hardware,
+            base: Some(base).filter(|base| !base.is_empty()),
         };
-        self.leader.register(facts).await.map_err(status)?;
-        let terms = self.leader.terms();
+        self.peer.register(facts).await.map_err(status)?;
+        let terms = self.peer.options().terms;
         let millis = |duration: Duration| duration.as_millis() as u64;
         Ok(Response::new(RegisterReply {
             worker: name,
@@ -63,14 +83,21 @@ impl Workers for Service {
     }
 
     async fn lease(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseReply>, Status> {
-        let LeaseRequest { worker, wait_ms } = request.into_inner();
+        let LeaseRequest {
+            worker,
+            wait_ms,
+            sequence,
+        } = request.into_inner();
         let wait = Duration::from_millis(wait_ms).min(WAIT_MAX);
-        let reply = match self.leader.lease(worker, wait).await.map_err(status)? {
+        let reply = match self.peer.lease(worker, wait, sequence).await.map_err(status)? {
             Asked::Nothing => LeaseReply::default(),
             Asked::UnknownWorker => LeaseReply {
-                assignment: None,
                 unknown_worker: true,
-                drain: false,
+                ..LeaseReply::default()
+            },
+            Asked::Drain => LeaseReply {
+                drain: true,
+                ..LeaseReply::default()
             },
             Asked::Lease(lease) => {
                 let assignment = Assignment {
@@ -83,8 +110,7 @@ impl Workers for Service {
                 };
                 LeaseReply {
                     assignment: Some(assignment),
-                    unknown_worker: false,
-                    drain: false,
+                    ..LeaseReply::default()
                 }
             }
         };
@@ -97,17 +123,17 @@ impl Workers for Service {
     ) -> Result<Response<Self::ProgressStream>, Status> {
         let mut updates = request.into_inner();
         let (directives, receiver) = mpsc::channel(4);
-        let leader = self.leader.clone();
+        let peer = self.peer.clone();
         tokio::spawn(async move {
             while let Ok(Some(update)) = updates.message().await {
                 let said = match progress(update) {
-                    Ok(progress) => leader.progress(progress).await.map_err(status),
+                    Ok(progress) => peer.progress(progress).await.map_err(status),
                     Err(status) => Err(*status),
                 };
-                let directive = said.map(|stop| Directive {
+                let directive = said.map(|Told { stop, drain }| Directive {
                     stop: stop.is_some(),
                     reason: stop.unwrap_or_default(),
-                    drain: false,
+                    drain,
                 });
                 let failed = directive.is_err();
                 if directives.send(directive).await.is_err() || failed {
@@ -127,7 +153,22 @@ impl Workers for Service {
         } = request.into_inner();
         let task = task_id_from_wire(&task).map_err(|status| *status)?;
         let outcome = from_wire("outcome_json", &outcome_json).map_err(|status| *status)?;
-        let (verdict, reason) = match self.leader.complete(task, token, outcome).await.map_err(status)? {
+        let base = self.peer.base_of(task, token).await.map_err(status)?;
+        if let Some(base) = base
+            && let Some(missing) = self.results.missing(&base, &outcome).await?
+        {
+            // Whoever started from such weights would fail; now the attempt does.
+            self.peer
+                .fail(task, token, FailureClass::BadData, missing.clone())
+                .await
+                .map_err(status)?;
+            return Ok(Response::new(CompleteReply {
+                verdict: "refused".into(),
+                reason: missing,
+            }));
+        }
+        let said = self.peer.complete(task, token, outcome).await.map_err(status)?;
+        let (verdict, reason) = match said {
             Said::Committed => ("committed", String::new()),
             Said::AlreadyCommitted => ("already_committed", String::new()),
             Said::Refused(reason) => ("refused", reason),
@@ -148,7 +189,7 @@ impl Workers for Service {
         } = request.into_inner();
         let task = task_id_from_wire(&task).map_err(|status| *status)?;
         let class = failure_class_from_wire(&class).map_err(|status| *status)?;
-        self.leader
+        self.peer
             .fail(task, token, class, message)
             .await
             .map_err(status)?;
@@ -158,7 +199,7 @@ impl Workers for Service {
     async fn leave(&self, request: Request<LeaveRequest>) -> Result<Response<LeaveReply>, Status> {
         let worker = request.into_inner().worker;
         let why = "the worker left".to_string();
-        self.leader
+        self.peer
             .gone(Some(worker), FailureClass::Preempted, why)
             .await
             .map_err(status)?;

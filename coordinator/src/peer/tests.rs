@@ -1,8 +1,10 @@
-//! The leader with made-up workers: leases, fencing, restarts, sharing of results.
+//! A peer that is alone, with made-up workers: leases, fencing, restarts, sharing of results.
 
-use super::{Asked, Leader, Lease, Progress, Said, Terms, WorkerFacts};
-use crate::ledger::BuildPhase;
+use super::{Options, Peer};
+use crate::leader::{Asked, Directive, Lease, Progress, Said, Terms, WorkerFacts};
+use crate::ledger::{BuildPhase, Wanted};
 use crate::plan::testing;
+use crate::replica::{Identity, Timing};
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::task::FailureClass;
 use std::path::Path;
@@ -18,41 +20,56 @@ fn terms() -> Terms {
     }
 }
 
-async fn leader(folder: &Path) -> Leader {
-    // A leader that was just dropped gives its ledger back within a moment.
+async fn leader(folder: &Path) -> Peer {
+    // A peer that was just dropped gives its ledger back within a moment.
     for _ in 0..100 {
-        match Leader::start(folder, terms()) {
-            Ok(leader) => return leader,
+        let options = Options {
+            data_dir: folder.into(),
+            identity: Identity::alone(),
+            terms: terms(),
+            timing: Timing::default(),
+            credentials: None,
+        };
+        match Peer::start(options) {
+            Ok(peer) => {
+                peer.leads().await.unwrap();
+                return peer;
+            }
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
     }
     panic!("the ledger is not given back");
 }
 
-async fn register(leader: &Leader, name: &str, host: &str) {
+async fn register(leader: &Peer, name: &str, host: &str) {
     let facts = WorkerFacts {
         name: name.into(),
         host: host.into(),
         hardware: "cpu".into(),
+        base: None,
     };
     leader.register(facts).await.unwrap();
 }
 
-async fn ask(leader: &Leader, worker: &str, wait_ms: u64) -> Asked {
+async fn ask(leader: &Peer, worker: &str, wait_ms: u64) -> Asked {
     leader
-        .lease(worker.into(), Duration::from_millis(wait_ms))
+        .lease(worker.into(), Duration::from_millis(wait_ms), 0)
         .await
         .unwrap()
 }
 
-async fn lease(leader: &Leader, worker: &str) -> Lease {
+async fn lease(leader: &Peer, worker: &str) -> Lease {
     match ask(leader, worker, 5000).await {
         Asked::Lease(lease) => *lease,
         other => panic!("{worker} gets {other:?}"),
     }
 }
 
-async fn complete(leader: &Leader, lease: &Lease) -> Said {
+async fn cancel(leader: &Peer, build: &BuildId) -> Result<(), crate::leader::LeaderError> {
+    leader.direct(build.clone(), Some(Wanted::Cancel), None).await
+}
+
+async fn complete(leader: &Peer, lease: &Lease) -> Said {
     leader
         .complete(lease.task.id(), lease.token, testing::outcome(&lease.task))
         .await
@@ -75,7 +92,7 @@ fn progress(lease: &Lease, worker: &str) -> Progress {
 }
 
 /// Works until the build is over; returns how many tasks that took.
-async fn work(leader: &Leader, worker: &str, build: &BuildId) -> usize {
+async fn work(leader: &Peer, worker: &str, build: &BuildId) -> usize {
     let mut done = 0;
     loop {
         match ask(leader, worker, 300).await {
@@ -91,7 +108,7 @@ async fn work(leader: &Leader, worker: &str, build: &BuildId) -> usize {
                 );
                 return done;
             }
-            Asked::UnknownWorker => panic!("{worker} is known"),
+            other => panic!("{worker} gets {other:?}"),
         }
     }
 }
@@ -101,7 +118,7 @@ async fn a_build_ends_when_a_worker_did_all_and_a_restart_repeats_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let build = testing::build();
     let first = leader(folder.path()).await;
-    let (id, known) = first.submit(build.clone()).await.unwrap();
+    let (id, known) = first.submit(build.clone(), 0).await.unwrap();
     assert!(!known);
     assert_eq!(ask(&first, "w", 10).await, Asked::UnknownWorker);
     register(&first, "w", "h").await;
@@ -111,7 +128,7 @@ async fn a_build_ends_when_a_worker_did_all_and_a_restart_repeats_nothing() {
     }
     drop(first);
     let second = leader(folder.path()).await;
-    assert_eq!(second.submit(build.clone()).await.unwrap(), (id.clone(), true));
+    assert_eq!(second.submit(build.clone(), 0).await.unwrap(), (id.clone(), true));
     register(&second, "w", "h").await;
     let rest = work(&second, "w", &id).await;
     let view = second.view(id.clone()).await.unwrap();
@@ -124,7 +141,7 @@ async fn a_build_ends_when_a_worker_did_all_and_a_restart_repeats_nothing() {
         formats_per_bucket: 4,
         ..build
     };
-    let (wider_id, _) = second.submit(wider.clone()).await.unwrap();
+    let (wider_id, _) = second.submit(wider.clone(), 0).await.unwrap();
     let done = work(&second, "w", &wider_id).await;
     let (_, all) = testing::run(&wider, |_| 0, |_| false);
     let shared = all.keys().filter(|id| view.results.contains_key(id)).count();
@@ -139,13 +156,16 @@ async fn a_build_ends_when_a_worker_did_all_and_a_restart_repeats_nothing() {
 async fn a_task_is_taken_only_after_lease_and_grace_and_a_late_result_still_counts() {
     let folder = tempfile::tempdir().unwrap();
     let leader = leader(folder.path()).await;
-    leader.submit(testing::build()).await.unwrap();
+    leader.submit(testing::build(), 0).await.unwrap();
     register(&leader, "slow", "a").await;
     let held = lease(&leader, "slow").await;
     // As long as it reports, it keeps its task, however long it takes.
     for _ in 0..16 {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(leader.progress(progress(&held, "slow")).await.unwrap(), None);
+        assert_eq!(
+            leader.progress(progress(&held, "slow")).await.unwrap(),
+            Directive::default()
+        );
     }
     // Silence longer than lease and grace opens the task again, and another worker gets it.
     register(&leader, "quick", "b").await;
@@ -163,7 +183,7 @@ async fn a_task_is_taken_only_after_lease_and_grace_and_a_late_result_still_coun
     }
     assert!(again.token > held.token);
     assert!(
-        leader.progress(progress(&held, "slow")).await.unwrap().is_some(),
+        leader.progress(progress(&held, "slow")).await.unwrap().stop.is_some(),
         "the fenced attempt is told to stop"
     );
     // Its result comes late, but the task is open: taken. The second one is not needed any more.
@@ -175,7 +195,7 @@ async fn a_task_is_taken_only_after_lease_and_grace_and_a_late_result_still_coun
 async fn a_worker_known_to_be_gone_loses_its_task_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let leader = leader(folder.path()).await;
-    let (build, _) = leader.submit(testing::build()).await.unwrap();
+    let (build, _) = leader.submit(testing::build(), 0).await.unwrap();
     register(&leader, "w", "h").await;
     let held = lease(&leader, "w").await;
     leader
@@ -202,11 +222,11 @@ async fn a_worker_known_to_be_gone_loses_its_task_at_once() {
 async fn cancelling_stops_what_runs_and_submitting_again_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let leader = leader(folder.path()).await;
-    let (build, _) = leader.submit(testing::build()).await.unwrap();
+    let (build, _) = leader.submit(testing::build(), 0).await.unwrap();
     register(&leader, "w", "h").await;
     let held = lease(&leader, "w").await;
-    leader.cancel(build.clone()).await.unwrap();
-    assert!(leader.progress(progress(&held, "w")).await.unwrap().is_some());
+    cancel(&leader, &build).await.unwrap();
+    assert!(leader.progress(progress(&held, "w")).await.unwrap().stop.is_some());
     leader
         .fail(
             held.task.id(),
@@ -217,7 +237,76 @@ async fn cancelling_stops_what_runs_and_submitting_again_goes_on() {
         .await
         .unwrap();
     assert_eq!(ask(&leader, "w", 50).await, Asked::Nothing);
-    assert!(leader.cancel(BuildId("no-such".into())).await.is_err());
-    assert_eq!(leader.submit(testing::build()).await.unwrap(), (build, true));
+    assert!(cancel(&leader, &BuildId("no-such".into())).await.is_err());
+    assert_eq!(leader.submit(testing::build(), 0).await.unwrap(), (build, true));
     assert_eq!(lease(&leader, "w").await.task, held.task);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_never_arrived_is_given_again_at_the_next_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let leader = leader(folder.path()).await;
+    leader.submit(testing::build(), 0).await.unwrap();
+    register(&leader, "w", "h").await;
+    let wait = Duration::from_secs(5);
+    let Asked::Lease(lost) = leader.lease("w".into(), wait, 7).await.unwrap() else {
+        panic!("there is work");
+    };
+    let Asked::Lease(again) = leader.lease("w".into(), wait, 8).await.unwrap() else {
+        panic!("there is work");
+    };
+    assert_eq!(again.task, lost.task);
+    assert!(again.token > lost.token);
+    // A question that was overtaken on its way takes nothing away.
+    assert_eq!(leader.lease("w".into(), Duration::ZERO, 7).await.unwrap(), Asked::Nothing);
+    let told = leader.progress(progress(&again, "w")).await.unwrap();
+    assert_eq!(told, Directive::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_build_gives_no_work_until_it_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let leader = leader(folder.path()).await;
+    let (build, _) = leader.submit(testing::build(), 0).await.unwrap();
+    register(&leader, "w", "h").await;
+    leader.direct(build.clone(), Some(Wanted::Pause), Some(3)).await.unwrap();
+    assert_eq!(ask(&leader, "w", 50).await, Asked::Nothing);
+    let overview = leader.overview().await.unwrap();
+    assert_eq!(overview.builds[0].phase, BuildPhase::Paused);
+    assert_eq!(overview.builds[0].priority, 3);
+    leader.direct(build, Some(Wanted::Run), None).await.unwrap();
+    lease(&leader, "w").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_was_given_up_can_be_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let leader = leader(folder.path()).await;
+    let (build, _) = leader.submit(testing::build(), 0).await.unwrap();
+    assert!(leader.retry(build.clone(), String::new()).await.is_err(), "nothing is given up");
+    register(&leader, "w", "h").await;
+    let failed = lease(&leader, "w").await;
+    let (task, token) = (failed.task.id(), failed.token);
+    let message = "not a number".to_string();
+    leader.fail(task, token, FailureClass::Numeric, message).await.unwrap();
+    let view = leader.view(build.clone()).await.unwrap();
+    assert!(view.quarantined.contains(&task));
+    assert_eq!(leader.retry(build.clone(), task.to_string()).await.unwrap(), 1);
+    assert!(leader.view(build).await.unwrap().quarantined.is_empty());
+    assert_eq!(lease(&leader, "w").await.task, failed.task);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_drained_gets_no_work_and_is_told_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let leader = leader(folder.path()).await;
+    leader.submit(testing::build(), 0).await.unwrap();
+    assert!(!leader.drain("w".into(), false).await.unwrap(), "it is not known");
+    register(&leader, "w", "h").await;
+    let held = lease(&leader, "w").await;
+    assert!(leader.drain("w".into(), false).await.unwrap());
+    assert!(leader.progress(progress(&held, "w")).await.unwrap().drain);
+    assert_eq!(ask(&leader, "w", 50).await, Asked::Drain);
+    leader.drain("w".into(), true).await.unwrap();
+    assert!(!leader.progress(progress(&held, "w")).await.unwrap().drain);
 }

@@ -1,0 +1,60 @@
+//! What must hold of the machine between any two commands.
+
+use super::{Phase, State};
+use std::collections::BTreeSet;
+
+impl State {
+    /// Checks what must hold between commands; tests call it after every step.
+    ///
+    /// # Panics
+    /// If it does not hold.
+    pub fn check(&self) {
+        let mut tokens = BTreeSet::new();
+        for (id, open) in &self.open {
+            assert_eq!(*id, open.task.id(), "an open task is filed under its own name");
+            assert!(!self.results.contains_key(id), "an open task has no result");
+            assert_eq!(
+                open.phase == Phase::Quarantined,
+                self.quarantined.contains(id),
+                "the quarantine is one"
+            );
+            if let Phase::Leased(token) = open.phase {
+                let last = open.attempts.last().expect("a leased task has an attempt");
+                assert!(
+                    last.token == token && last.failure.is_none(),
+                    "the last attempt holds the task"
+                );
+            }
+            for attempt in &open.attempts {
+                assert!(tokens.insert(attempt.token), "a token belongs to one attempt");
+            }
+        }
+        for (id, circumstances) in &self.committed {
+            assert_eq!(
+                *id,
+                circumstances.task.id(),
+                "a result is filed under its task's name"
+            );
+            assert!(
+                circumstances.task.accepts(&self.results[id]),
+                "a result answers its task"
+            );
+            for attempt in &circumstances.attempts {
+                assert!(tokens.insert(attempt.token), "a token belongs to one attempt");
+            }
+        }
+        assert_eq!(
+            self.results.len(),
+            self.committed.len(),
+            "every result has its circumstances"
+        );
+        assert!(
+            tokens.iter().all(|token| *token <= self.next_token),
+            "tokens rise"
+        );
+        assert!(
+            self.quarantined.iter().all(|id| self.open.contains_key(id)),
+            "the quarantine holds open tasks"
+        );
+    }
+}
