@@ -2,6 +2,7 @@
 //!
 //! - [`plan`]: what a build still needs, derived from its results. Never stores, never looks at a clock.
 //! - [`ledger`]: what is durable: commands in, effects out. Never plans.
+//! - [`replica`]: one peer of the group that holds the ledger together; its disk. Never plans.
 //! - [`placement`]: which ready task goes to which worker. Plain values.
 //! - [`leader`]: the one task that owns the ledger and the leases.
 //! - [`view`]: what people are shown.
@@ -12,6 +13,7 @@
 pub mod plan;
 
 pub mod ledger;
+pub mod replica;
 
 pub mod placement;
 pub mod view;
