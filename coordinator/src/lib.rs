@@ -2,7 +2,6 @@
 //!
 //! - [`plan`]: what a build still needs, derived from its results. Never stores, never looks at a clock.
 //! - [`ledger`]: what is durable: commands in, effects out. Never plans.
-//! - [`replica`]: one peer of the group that holds the ledger together; its disk. Never plans.
 //! - [`placement`]: which ready task goes to which worker. Plain values.
 //! - [`replica`]: one copy of the replicated log: consensus and disk. Never looks into an entry.
 //! - [`leader`]: decides, while its peer leads: leases, plans, placement. No clock, no sockets.
@@ -15,8 +14,6 @@
 pub mod plan;
 
 pub mod ledger;
-pub mod replica;
-
 pub mod replica;
 
 pub mod placement;
