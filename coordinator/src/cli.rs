@@ -2,6 +2,7 @@
 
 mod answer;
 mod build;
+mod certs;
 mod data_dir;
 mod explore;
 mod look;
@@ -51,6 +52,8 @@ enum Verb {
     Cancel(look::CancelArgs),
     /// Take a build's measured profile along to another data directory.
     Profile(profile::Args),
+    /// Make a development CA and credentials for coordinators, workers and clients.
+    Certs(certs::Args),
     /// Make and manage datasets: `imgcalc data import --help`.
     #[command(disable_help_flag = true)]
     Data(Forwarded),
@@ -107,6 +110,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Encode(forwarded) => return forward("encode", forwarded),
         Verb::Decode(forwarded) => return forward("decode", forwarded),
         Verb::Inspect(forwarded) => return forward("inspect", forwarded),
+        Verb::Certs(arguments) => return certs::run(arguments).map(|()| ExitCode::SUCCESS),
         _ => {}
     }
     let data_dir = DataDir::of(cli.data_dir.as_deref())?;
@@ -125,8 +129,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Logs(arguments) => look::logs(arguments, &data_dir).await?,
             Verb::Cancel(arguments) => look::cancel(arguments, &data_dir).await?,
             Verb::Profile(arguments) => profile::run(arguments, &data_dir).await?,
-            Verb::Data(_) | Verb::Encode(_) | Verb::Decode(_) | Verb::Inspect(_) => {
-                unreachable!("forwarded above")
+            Verb::Certs(_) | Verb::Data(_) | Verb::Encode(_) | Verb::Decode(_) | Verb::Inspect(_) => {
+                unreachable!("done above")
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -1,5 +1,6 @@
 //! gRPC in front of the leader: unwraps messages, asks, wraps answers. Decides nothing.
 
+pub mod auth;
 mod builds;
 mod workers;
 
