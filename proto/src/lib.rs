@@ -1,6 +1,8 @@
-//! Wire types between coordinators, workers and clients, and their conversions to and from `shared`.
+//! Wire types between coordinators, workers and clients, and their conversions to and from `shared`;
+//! and who may speak: [`security`].
 
 mod convert;
+pub mod security;
 
 /// The generated messages and services of `proto/imgcalc.proto`.
 #[allow(missing_docs, clippy::all)]
