@@ -2,25 +2,35 @@
 //!
 //! A missed message kills nothing: while no coordinator answers, the runner works on, and its result is kept until one
 //! does. The agent never names the engine; its memory stays small and its life independent of what the runner does.
+//!
+//! A worker is expendable: told to end, by a coordinator or by a signal, it has the training write a checkpoint, hands the
+//! attempt back, says goodbye, and is gone within its grace whether anybody answered or not.
 
 mod attempt;
 mod backoff;
 mod child;
 mod hand_over;
+mod home;
 mod host;
+mod leftovers;
 mod link;
 mod reporter;
+mod sequence;
 mod shutdown;
 
 use crate::failure::Failure;
 use crate::runner::protocol::Job;
+use crate::stages::Cadence;
 use child::{Recipe, Runner};
+use home::Home;
 use imgcalc_proto::v1::{Assignment, LeaseRequest, RegisterRequest};
 use imgcalc_proto::{PROTOCOL, from_wire};
 use imgcalc_shared::dataset::ObjectRef;
-use imgcalc_shared::task::{FailureClass, Task};
+use imgcalc_shared::task::{FailureClass, Outcome, Task};
+use leftovers::Leftovers;
 use link::{CALL_LIMIT, Link};
 use reporter::Reporter;
+use sequence::Sequence;
 use shutdown::Shutdown;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,8 +43,6 @@ pub use link::LinkError;
 const LEASE_WAIT: Duration = Duration::from_secs(20);
 /// A runner without work is ended after so long.
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
-/// Delay after an assignment this worker cannot read.
-const UNREADABLE_DELAY: Duration = Duration::from_secs(5);
 
 /// How an agent works.
 #[derive(Clone, Debug)]
@@ -43,13 +51,17 @@ pub struct Options {
     pub coordinators: Vec<String>,
     /// Name of the worker; host and process id if none is given.
     pub name: Option<String>,
+    /// Host it runs on, on which profiles run alone; the name of this machine if none is given.
+    pub host: Option<String>,
+    /// URL of the only base it works on; any if none is given.
+    pub base: Option<String>,
     /// Threads a training may use.
     pub threads: u16,
     /// The program that has the `runner` and `hardware` verbs.
     pub program: PathBuf,
-    /// Least time between two checkpoints of a training.
-    pub checkpoint_every: Duration,
-    /// Time to end in after SIGTERM.
+    /// When a training writes a checkpoint.
+    pub cadence: Cadence,
+    /// Time to end in after a signal or a drain.
     pub grace: Duration,
     /// Go on alone this long, whatever the coordinator lays down.
     pub orphan_override: Option<Duration>,
@@ -61,6 +73,9 @@ pub enum AgentError {
     /// The coordinators are gone, or refuse.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// The base it is to work on is not there.
+    #[error("{}", .0.message)]
+    Base(Failure),
     /// The operating system denies something basic.
     #[error("cannot {what}: {error}")]
     System {
@@ -71,14 +86,38 @@ pub enum AgentError {
     },
 }
 
-/// Works until SIGTERM or SIGINT. Must be called within a tokio runtime.
+/// Works until it is told to end, by a coordinator, SIGTERM or SIGINT. Must be called within a tokio runtime.
 pub async fn run(options: Options) -> Result<(), AgentError> {
     let system = |what| move |error| AgentError::System { what, error };
-    let shutdown = Shutdown::on_signals(options.grace).map_err(system("watch for signals"))?;
+    let shutdown = Shutdown::new(options.grace);
+    shutdown.watch_signals().map_err(system("watch for signals"))?;
+    let mut over = shutdown.clone();
+    tokio::select! {
+        ended = start_and_work(options, shutdown) => ended,
+        // Dropping the agent kills its runner; what it wrote to the base stays.
+        () = over.over() => {
+            tracing::warn!("the time to end in is over; what no coordinator took is dropped");
+            Ok(())
+        }
+    }
+}
+
+async fn start_and_work(options: Options, shutdown: Shutdown) -> Result<(), AgentError> {
+    let system = |what| move |error| AgentError::System { what, error };
+    let home = match options.base {
+        Some(url) => {
+            let checked = tokio::task::spawn_blocking(move || Home::check(&url)).await;
+            let checked = checked
+                .map_err(std::io::Error::from)
+                .map_err(system("check the base"))?;
+            Some(checked.map_err(AgentError::Base)?)
+        }
+        None => None,
+    };
     let hardware = host::hardware(&options.program, options.threads)
         .await
         .map_err(system("find out the hardware class"))?;
-    let host = host::name();
+    let host = options.host.unwrap_or_else(host::name);
     let name = options
         .name
         .unwrap_or_else(|| format!("{host}-{}", std::process::id()));
@@ -88,18 +127,24 @@ pub async fn run(options: Options) -> Result<(), AgentError> {
         host,
         hardware,
         threads: options.threads.into(),
-        base: String::new(),
+        base: home
+            .as_ref()
+            .map(|home| home.url().to_string())
+            .unwrap_or_default(),
     };
     let link = Link::new(&options.coordinators, identity, options.orphan_override)?;
     let recipe = Recipe {
         program: options.program,
         threads: options.threads,
-        checkpoint_every: options.checkpoint_every,
+        cadence: options.cadence,
     };
     let agent = Agent {
         link: Arc::new(link),
+        home,
         recipe,
         shutdown,
+        questions: Sequence::default(),
+        leftovers: Leftovers::default(),
         warm: None,
     };
     agent.work().await
@@ -107,8 +152,11 @@ pub async fn run(options: Options) -> Result<(), AgentError> {
 
 struct Agent {
     link: Arc<Link>,
+    home: Option<Home>,
     recipe: Recipe,
     shutdown: Shutdown,
+    questions: Sequence,
+    leftovers: Leftovers,
     warm: Option<Warm>,
 }
 
@@ -122,21 +170,29 @@ struct Warm {
 
 impl Agent {
     async fn work(mut self) -> Result<(), AgentError> {
-        while !self.shutdown.is_asked() {
+        while self.shutdown.wish().is_none() {
             if let Some(assignment) = self.lease().await? {
                 self.serve(assignment).await?;
             }
         }
-        self.cool().await;
+        cool(&mut self.warm).await;
+        self.link.leave().await;
+        self.leftovers.finish().await;
         Ok(())
     }
 
     /// Waits for work, and ends a runner that has none for too long.
     async fn lease(&mut self) -> Result<Option<Assignment>, LinkError> {
         let link = self.link.clone();
-        let ask = link.call(LEASE_WAIT + CALL_LIMIT, |mut client, worker| async move {
-            let wait_ms = LEASE_WAIT.as_millis() as u64;
-            client.lease(LeaseRequest { worker, wait_ms }).await
+        // Counted anew whenever it is asked again: an answer that was lost belongs to an earlier number.
+        let questions = &self.questions;
+        let ask = link.call(LEASE_WAIT + CALL_LIMIT, |mut client, worker| {
+            let request = LeaseRequest {
+                worker,
+                wait_ms: LEASE_WAIT.as_millis() as u64,
+                sequence: questions.next(),
+            };
+            async move { client.lease(request).await }
         });
         tokio::pin!(ask);
         let mut shutdown = self.shutdown.clone();
@@ -145,14 +201,17 @@ impl Agent {
             let idle_end = self.warm.as_ref().map(|warm| warm.idle_since + IDLE_LIMIT);
             tokio::select! {
                 reply = &mut ask => break reply?,
-                () = shutdown.asked() => return Ok(None),
+                _ = shutdown.asked() => return Ok(None),
                 () = sleep_until(idle_end.unwrap_or_else(Instant::now)), if idle_end.is_some() => {
-                    self.cool().await;
+                    cool(&mut self.warm).await;
                 }
             }
         };
         if reply.unknown_worker {
             self.link.forget_worker();
+        }
+        if reply.drain {
+            self.shutdown.ask("the coordinator drains the worker");
         }
         Ok(reply.assignment)
     }
@@ -161,11 +220,9 @@ impl Agent {
         let (task, weights) = match read(&assignment) {
             Ok(read) => read,
             Err(what) => {
-                // Without a task there is no id to fail under: its lease runs out.
-                tracing::error!("cannot read an assignment, is this worker of another version? {what}");
-                let mut shutdown = self.shutdown.clone();
-                let _ = tokio::time::timeout(UNREADABLE_DELAY, shutdown.asked()).await;
-                return Ok(());
+                let Assignment { task, token, .. } = assignment;
+                let message = format!("the worker cannot read the task, is it of another version? {what}");
+                return hand_over::fail(&self.link, &task, token, Failure::application(message)).await;
             }
         };
         let Assignment {
@@ -173,19 +230,42 @@ impl Agent {
         } = assignment;
         let id = task.id();
         tracing::info!(task = id.0.short(), token, build, "starts: {task}");
-        let mut reporter = Reporter::start(self.link.clone(), id, token);
         let job = Job {
             task: task.clone(),
             token,
             weights,
         };
-        let result = match self.runner_for(&build, &base).await {
+        let result = match self.refusal(&base) {
+            Some(failure) => Err(failure),
+            None => self.attempt(job, &build, &base).await?,
+        };
+        if let Some(unnamed) = hand_over::run(&self.link, &task, token, result).await? {
+            self.leftovers.delete(base, id, unnamed);
+        }
+        Ok(())
+    }
+
+    /// Why this worker hands a task back unseen.
+    fn refusal(&self, base: &str) -> Option<Failure> {
+        let ends = self.shutdown.wish();
+        let ends = ends.map(|asked| Failure::new(FailureClass::Preempted, asked.reason));
+        ends.or_else(|| self.home.as_ref()?.refuses(base))
+    }
+
+    async fn attempt(
+        &mut self,
+        job: Job,
+        build: &str,
+        base: &str,
+    ) -> Result<Result<Outcome, Failure>, LinkError> {
+        let mut reporter = Reporter::start(self.link.clone(), job.task.id(), job.token);
+        let result = match self.runner_for(build, base).await {
             Ok(runner) => {
                 let (result, runner) = attempt::run(runner, job, &mut reporter, &mut self.shutdown).await?;
                 self.warm = runner.map(|runner| Warm {
                     runner,
-                    build,
-                    base,
+                    build: build.to_string(),
+                    base: base.to_string(),
                     idle_since: Instant::now(),
                 });
                 result
@@ -196,14 +276,7 @@ impl Agent {
             )),
         };
         reporter.finish().await;
-        let mut shutdown = self.shutdown.clone();
-        tokio::select! {
-            handed = hand_over::run(&self.link, &task, token, result) => handed,
-            () = shutdown.over() => {
-                tracing::warn!(task = id.0.short(), "no coordinator takes the result in time; it is dropped");
-                Ok(())
-            }
-        }
+        Ok(result)
     }
 
     /// The warm runner if it fits, else a new one.
@@ -216,11 +289,11 @@ impl Agent {
         }
         Runner::spawn(&self.recipe, base)
     }
+}
 
-    async fn cool(&mut self) {
-        if let Some(warm) = self.warm.take() {
-            warm.runner.end().await;
-        }
+async fn cool(warm: &mut Option<Warm>) {
+    if let Some(warm) = warm.take() {
+        warm.runner.end().await;
     }
 }
 

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use imgcalc_shared::profile::{hardware_class, hardware_class_gpu};
+use imgcalc_worker::stages::Cadence;
 use imgcalc_worker::{agent, runner, tools};
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -10,8 +11,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
-/// Most seconds between two checkpoints; more would be as good as none.
-const CHECKPOINT_SECONDS_MAX: f64 = 86_400.0;
+/// Most seconds any option takes.
+const SECONDS_MAX: f64 = 86_400.0;
 
 /// Does what the coordinators of Image Calculator decide: columns, profiles, trainings.
 #[derive(Debug, Parser)]
@@ -35,13 +36,18 @@ struct AgentArgs {
     /// Name of this worker, unique among those that run [default: host and process id].
     #[arg(long)]
     name: Option<String>,
+    /// Host this worker runs on: no two profiles run on one host at a time [default: name of this machine].
+    #[arg(long)]
+    host: Option<String>,
+    /// URL of the only base this worker works on, checked at the start [default: whichever the task's data lies in].
+    #[arg(long, value_name = "URL", env = "IMGCALC_BASE")]
+    base: Option<String>,
     /// Threads a training or profile may use [default: all cores].
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Least seconds between two checkpoints of a training; 0 means after every epoch.
-    #[arg(long, default_value_t = 10.0, value_parser = seconds, env = "IMGCALC_CHECKPOINT_SECONDS")]
-    checkpoint_seconds: f64,
-    /// Seconds to end in after SIGTERM or SIGINT.
+    #[command(flatten)]
+    cadence: CadenceArgs,
+    /// Seconds to end in after SIGTERM, SIGINT or a drain: three quarters for the checkpoint, the rest for telling of it.
     #[arg(long, default_value_t = 20.0, value_parser = seconds)]
     grace_seconds: f64,
     /// Seconds to go on without any coordinator [default: what the coordinator lays down, 600 before the first answers].
@@ -50,6 +56,32 @@ struct AgentArgs {
     /// End when stdin ends: the worker of a program that must not leave one behind.
     #[arg(long)]
     exit_with_stdin: bool,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct CadenceArgs {
+    /// A training writes a checkpoint at the end of an epoch if the last is so many seconds old; 0 means after every epoch.
+    #[arg(
+        long,
+        alias = "checkpoint-seconds",
+        value_name = "SECONDS",
+        default_value_t = 10.0
+    )]
+    #[arg(value_parser = seconds, env = "IMGCALC_CHECKPOINT_SECONDS")]
+    checkpoint_seconds_min: f64,
+    /// And in the middle of an epoch if the last is so many seconds old: about as much work is lost with a machine at most.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    #[arg(value_parser = seconds, env = "IMGCALC_CHECKPOINT_SECONDS_MAX")]
+    checkpoint_seconds_max: f64,
+}
+
+impl From<CadenceArgs> for Cadence {
+    fn from(args: CadenceArgs) -> Self {
+        Cadence {
+            min: Duration::from_secs_f64(args.checkpoint_seconds_min),
+            max: Duration::from_secs_f64(args.checkpoint_seconds_max),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,9 +95,8 @@ enum Verb {
         /// Threads a profile computes with.
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
         threads: u16,
-        /// Least seconds between two checkpoints of a training.
-        #[arg(long, default_value_t = 10.0, value_parser = seconds)]
-        checkpoint_seconds: f64,
+        #[command(flatten)]
+        cadence: CadenceArgs,
     },
     #[command(flatten)]
     Tool(tools::Tool),
@@ -102,7 +133,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Verb::Runner {
             base,
             threads,
-            checkpoint_seconds,
+            cadence,
         }) => {
             imgcalc_engine::load_cuda();
             imgcalc_engine::set_threads(threads.into());
@@ -110,7 +141,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             let options = runner::Options {
                 base,
                 threads,
-                checkpoint_every: Duration::from_secs_f64(checkpoint_seconds),
+                cadence: cadence.into(),
             };
             runner::run(options).context("cannot write to the agent")
         }
@@ -126,9 +157,11 @@ fn run_agent(args: AgentArgs) -> anyhow::Result<()> {
     let options = agent::Options {
         coordinators: args.coordinators,
         name: args.name,
+        host: args.host,
+        base: args.base,
         threads: args.threads.unwrap_or_else(cores),
         program: std::env::current_exe().context("cannot find the program itself")?,
-        checkpoint_every: Duration::from_secs_f64(args.checkpoint_seconds),
+        cadence: args.cadence.into(),
         grace: Duration::from_secs_f64(args.grace_seconds),
         orphan_override: args.orphan_seconds.map(Duration::from_secs_f64),
     };
@@ -186,8 +219,8 @@ fn cores() -> u16 {
 
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(seconds) if (0.0..=CHECKPOINT_SECONDS_MAX).contains(&seconds) => Ok(seconds),
-        _ => Err(format!("write seconds from 0 to {CHECKPOINT_SECONDS_MAX}")),
+        Ok(seconds) if (0.0..=SECONDS_MAX).contains(&seconds) => Ok(seconds),
+        _ => Err(format!("write seconds from 0 to {SECONDS_MAX}")),
     }
 }
 

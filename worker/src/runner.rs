@@ -9,14 +9,13 @@ pub mod protocol;
 
 use crate::data::Base;
 use crate::failure::Failure;
-use crate::stages::{self, Attempt, Context, Observer, Progress};
+use crate::stages::{self, Attempt, Cadence, Context, Observer, Progress};
 use imgcalc_shared::task::Outcome;
+use inbox::Ending;
 use protocol::{Event, Job};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 /// How a runner works.
 #[derive(Clone, Debug)]
@@ -25,8 +24,8 @@ pub struct Options {
     pub base: String,
     /// Threads a profile computes with.
     pub threads: u16,
-    /// Least time between two checkpoints of a training.
-    pub checkpoint_every: Duration,
+    /// When a training writes a checkpoint.
+    pub cadence: Cadence,
 }
 
 /// Does jobs until stdin ends. The caller must then end the process: soon after, it is killed.
@@ -35,7 +34,7 @@ pub fn run(options: Options) -> io::Result<()> {
     let mut context = None;
     for received in inbox {
         let result = match received {
-            Ok((job, stop)) => attempt(&options, &mut context, &job, stop),
+            Ok((job, ending)) => attempt(&options, &mut context, &job, ending),
             Err(bad) => Err(Failure::application(format!(
                 "the runner is sent what it cannot read: {bad}"
             ))),
@@ -52,21 +51,21 @@ fn attempt(
     options: &Options,
     context: &mut Option<Context>,
     job: &Job,
-    stop: Arc<AtomicBool>,
+    ending: Arc<Ending>,
 ) -> Result<Outcome, Failure> {
     let result = guarded(|| {
         let context = match context {
             Some(context) => context,
             None => {
                 let base = Base::open(&options.base)?;
-                context.insert(Context::new(base, options.threads, options.checkpoint_every))
+                context.insert(Context::new(base, options.threads, options.cadence))
             }
         };
         let attempt = Attempt {
             token: job.token,
             weights: job.weights.as_ref(),
         };
-        let mut observer = Reporter { stop };
+        let mut observer = Reporter { ending };
         stages::run(&job.task, attempt, context, &mut observer)
     });
     result.unwrap_or_else(|panic| {
@@ -86,7 +85,7 @@ fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 struct Reporter {
-    stop: Arc<AtomicBool>,
+    ending: Arc<Ending>,
 }
 
 impl Observer for Reporter {
@@ -96,7 +95,11 @@ impl Observer for Reporter {
     }
 
     fn should_stop(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.ending.stops()
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        self.ending.keeps()
     }
 }
 

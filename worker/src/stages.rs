@@ -15,25 +15,26 @@ use imgcalc_engine::EngineError;
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::task::{FailureClass, Outcome, Task};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+
+pub use train::{Cadence, Unnamed, tidy};
 
 /// What stays the same, and warm, from one task to the next.
 #[derive(Debug)]
 pub struct Context {
     base: Base,
     threads: u16,
-    checkpoint_every: Duration,
+    cadence: Cadence,
     planes: train::PlanesCache,
 }
 
 impl Context {
     /// For tasks whose data lies in `base`. Profiles compute with `threads` threads; a training says itself how many.
-    /// A training writes a checkpoint after the first epoch that ends `checkpoint_every` after the last one.
-    pub fn new(base: Base, threads: u16, checkpoint_every: Duration) -> Self {
+    /// A training writes its checkpoints at this cadence.
+    pub fn new(base: Base, threads: u16, cadence: Cadence) -> Self {
         Context {
             base,
             threads,
-            checkpoint_every,
+            cadence,
             planes: train::PlanesCache::default(),
         }
     }
@@ -72,6 +73,10 @@ pub trait Observer {
     fn progress(&mut self, progress: &Progress);
     /// Asked often; after true the task soon fails as pre-empted.
     fn should_stop(&self) -> bool;
+    /// Whether a training that stops is to leave a checkpoint of where it is.
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
 }
 
 /// Does the task.

@@ -19,10 +19,8 @@ fn while_no_coordinator_answers_the_training_goes_on_and_its_result_is_kept() {
     wait_for_training(&coordinator);
     let runner = agent.runner();
     coordinator.go_away();
-    let weights = format!("tasks/{}/attempt-1/weights.safetensors", task.id());
-    wait_until("the training ends meanwhile", || {
-        world.base.exists(&weights).unwrap()
-    });
+    wait_until("the training ends meanwhile", || !world.weights(&task).is_empty());
+    assert!(!world.checkpoints(&task).is_empty(), "kept until it is committed");
     coordinator.forget_workers();
     coordinator.come_back();
     wait_until("it is completed", || !coordinator.book().completed.is_empty());
@@ -67,7 +65,8 @@ fn a_coordinator_that_returns_in_the_middle_hears_of_the_same_attempt() {
 fn an_agent_without_coordinators_for_too_long_ends_and_says_so() {
     let world = World::new();
     let mut coordinator = Coordinator::start();
-    coordinator.assign("one", 1, &world.url(), &world.training(ENDLESS));
+    let task = world.training(ENDLESS);
+    coordinator.assign("one", 1, &world.url(), &task);
     let agent = Agent::start(&coordinator, "--orphan-seconds 1");
     wait_for_training(&coordinator);
     let runner = agent.runner();
@@ -80,6 +79,7 @@ fn an_agent_without_coordinators_for_too_long_ends_and_says_so() {
         "{log}"
     );
     assert!(!is_alive(runner));
+    assert_eq!(world.checkpoints(&task).len(), 1, "somebody may go on from it");
 }
 
 #[test]
@@ -114,6 +114,18 @@ fn a_worker_the_coordinator_forgot_registers_again() {
     coordinator.assign("one", 1, &world.url(), &measurement());
     wait_until("it works", || coordinator.book().completed.len() == 1);
     assert_eq!(coordinator.book().completed[0].worker, "w2");
+}
+
+#[test]
+fn a_coordinator_of_another_release_is_told_of_and_the_worker_ends() {
+    let coordinator = Coordinator::start();
+    coordinator.book().protocol = Some(imgcalc_proto::PROTOCOL + 1);
+    let (status, log) = Agent::start(&coordinator, "").end();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(
+        log.contains("error: the coordinator refuses: ") && log.contains("use one release"),
+        "{log}"
+    );
 }
 
 #[test]

@@ -19,13 +19,18 @@ struct Runner {
 
 impl Runner {
     fn start(base: &str) -> Runner {
+        Runner::with(base, "0")
+    }
+
+    /// With so many seconds between two checkpoints.
+    fn with(base: &str, checkpoint_seconds: &str) -> Runner {
         let mut child = Command::new(PROGRAM)
             .args([
                 "runner",
                 "--threads",
                 "1",
-                "--checkpoint-seconds",
-                "0",
+                "--checkpoint-seconds-min",
+                checkpoint_seconds,
                 "--base",
                 base,
             ])
@@ -198,8 +203,22 @@ fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
     let newest = world.checkpoints(&task).into_iter().max_by_key(epoch).unwrap();
     damage(&world.folder.path().join("base"), &newest);
 
+    // And drained twice, wherever it is by then.
+    for token in [3, 4] {
+        let mut runner = Runner::start(&world.url());
+        runner.job(&task, token);
+        assert!(matches!(runner.next(), Event::Progress(_)));
+        runner.ask(&Request::Drain);
+        assert_eq!(runner.failed().0, FailureClass::Preempted);
+        let log = runner.close();
+        if token == 3 {
+            let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+            assert!(warnings.len() == 1 && warnings[0].contains(&newest), "{log}");
+        }
+    }
+
     let mut runner = Runner::start(&world.url());
-    runner.job(&task, 3);
+    runner.job(&task, 5);
     let resumed = runner.trained();
     let log = runner.close();
     assert_eq!(resumed.weights.digest, undisturbed.weights.digest);
@@ -207,10 +226,54 @@ fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
     assert_eq!(resumed.test_accuracy, undisturbed.test_accuracy);
     assert_eq!(
         resumed.weights.key,
-        format!("tasks/{}/attempt-3/weights.safetensors", task.id())
+        format!(
+            "tasks/{}/attempt-5/weights-{}.safetensors",
+            task.id(),
+            resumed.weights.digest
+        )
     );
-    let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
-    assert!(warnings.len() == 1 && warnings[0].contains(&newest), "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
+fn a_drained_training_leaves_a_checkpoint_of_where_it_is_and_a_stopped_one_does_not() {
+    let world = World::new();
+    let task = world.training(1_000_000);
+    let mut runner = Runner::with(&world.url(), "3600");
+    for (request, left) in [(Request::Stop, 0), (Request::Drain, 1)] {
+        runner.job(&task, 1);
+        assert!(matches!(runner.next(), Event::Progress(_)));
+        runner.ask(&request);
+        assert_eq!(runner.failed().0, FailureClass::Preempted);
+        assert_eq!(world.checkpoints(&task).len(), left, "{request:?}");
+    }
+    runner.close();
+}
+
+#[test]
+fn a_training_whose_result_was_lost_is_not_done_again() {
+    let world = World::new();
+    let task = world.training(3);
+    let mut runner = Runner::with(&world.url(), "3600");
+    runner.job(&task, 1);
+    let lost = runner.trained();
+    runner.job(&task, 2);
+    let mut found = None;
+    while found.is_none() {
+        match runner.next() {
+            Event::Progress(progress) => panic!("it trains again: {progress:?}"),
+            end => found = Some(end),
+        }
+    }
+    let Some(Event::Done {
+        outcome: Outcome::Train(found),
+    }) = found
+    else {
+        panic!("{found:?}");
+    };
+    assert_eq!(found.weights.digest, lost.weights.digest);
+    assert_eq!(found.curve, lost.curve);
+    runner.close();
 }
 
 #[test]
@@ -235,19 +298,12 @@ fn columns_in_memory_serve_the_next_link_and_weights_are_checked_before_use() {
             weights,
         })));
     };
-    assert!(!world.checkpoints(&first).is_empty());
     ask(&mut runner, &link, Some(root.weights.clone()));
     assert_eq!(
         runner.trained().bytes_read,
         0,
         "a larger keep serves a smaller one"
     );
-    assert_eq!(
-        world.checkpoints(&first),
-        [""; 0],
-        "a committed training needs none"
-    );
-
     // Another one, since this one would go on from its own checkpoint.
     let Task::Train { input, .. } = &mut link else {
         unreachable!()

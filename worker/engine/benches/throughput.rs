@@ -1,6 +1,6 @@
 //! Images a second of training and inference at the sizes a search meets: `cargo bench -p imgcalc-engine [threads]`.
 
-use imgcalc_engine::{Init, Observer, Progress, Samples, TrainData};
+use imgcalc_engine::{Init, Observer, Place, Progress, Samples, TrainData, Wish};
 use imgcalc_engine::{execute_times, fingerprint, load_cuda, parameters, set_threads, train, transfer_times};
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 use std::time::Duration;
@@ -14,16 +14,12 @@ impl Observer for Last {
         self.0 = progress.images_per_second;
     }
 
-    fn checkpoint(&mut self, _: u32, _: &[u8]) -> Result<(), String> {
+    fn wish(&self, _: Place) -> Wish {
+        Wish::GoOn
+    }
+
+    fn checkpoint(&mut self, _: Place, _: &[u8]) -> Result<(), String> {
         Ok(())
-    }
-
-    fn should_stop(&self) -> bool {
-        false
-    }
-
-    fn checkpoint_due(&self) -> bool {
-        false
     }
 }
 

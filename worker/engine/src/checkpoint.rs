@@ -1,10 +1,11 @@
-//! The state of a training between two epochs as bytes. The order of images follows from (seed, epoch), so weights, running
-//! statistics, momenta and the curve so far are all there is.
+//! The state of a training between two steps as bytes. The order of images and the learning rate follow from (seed, epoch, step),
+//! and nothing else is drawn at random, so weights, running statistics, momenta, the curve so far and the sums of the
+//! epoch under way are all there is.
 
 use crate::container;
-use crate::data::{Samples, Standardisation};
-use crate::net::{Network, Values};
-use crate::optimizer::Sgd;
+use crate::data::Samples;
+use crate::net::Values;
+use crate::train::{Present, Run};
 use crate::{EngineError, EpochPoint, TrainData, weights};
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 use serde::{Deserialize, Serialize};
@@ -61,20 +62,20 @@ struct Body {
     identity: Identity,
     epoch: u32,
     curve: Vec<EpochPoint>,
+    /// In the middle of an epoch only: between two the bytes are those that were written before there were others, and
+    /// either program reads them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    present: Option<Present>,
 }
 
-/// The state after `curve.len()` epochs.
-pub(crate) fn write(
-    identity: &Identity,
-    curve: &[EpochPoint],
-    network: &Network,
-    sgd: &Sgd,
-    input: &Standardisation,
-) -> Result<Vec<u8>, EngineError> {
+/// The present state of a run.
+pub(crate) fn write(run: &Run) -> Result<Vec<u8>, EngineError> {
+    let (network, sgd) = (&run.network, &run.sgd);
     let body = Body {
-        identity: identity.clone(),
-        epoch: curve.len() as u32,
-        curve: curve.to_vec(),
+        identity: run.identity.clone(),
+        epoch: run.curve.len() as u32,
+        curve: run.curve.clone(),
+        present: (run.present.step > 0).then_some(run.present),
     };
     let mut values = network.values()?;
     let momenta = network.values_like(&sgd.momenta)?;
@@ -83,44 +84,43 @@ pub(crate) fn write(
             .into_iter()
             .map(|(name, array)| (format!("{MOMENTUM}{name}"), array)),
     );
-    weights::put_input(&mut values, input);
+    weights::put_input(&mut values, &run.standard);
     container::write(MAGIC, &body, &values).map_err(EngineError::BadCheckpoint)
 }
 
-/// Puts the state back and returns the curve so far.
-pub(crate) fn restore(
-    bytes: &[u8],
-    identity: &Identity,
-    network: &mut Network,
-    sgd: &Sgd,
-    input: &Standardisation,
-) -> Result<Vec<EpochPoint>, EngineError> {
-    let (curve, values, momenta) =
-        read(bytes, identity, network, input).map_err(EngineError::BadCheckpoint)?;
-    network.fill(&values)?;
-    network.fill_like(&sgd.momenta, &momenta)?;
-    Ok(curve)
+/// Puts weights and momenta back; returns the curve so far and how far the epoch after it is.
+pub(crate) fn restore(bytes: &[u8], run: &mut Run) -> Result<(Vec<EpochPoint>, Present), EngineError> {
+    let State {
+        curve,
+        present,
+        values,
+        momenta,
+    } = read(bytes, run).map_err(EngineError::BadCheckpoint)?;
+    run.network.fill(&values)?;
+    run.network.fill_like(&run.sgd.momenta, &momenta)?;
+    Ok((curve, present))
 }
 
-fn read(
-    bytes: &[u8],
-    identity: &Identity,
-    network: &Network,
-    input: &Standardisation,
-) -> Result<(Vec<EpochPoint>, Values, Values), String> {
+struct State {
+    curve: Vec<EpochPoint>,
+    present: Present,
+    values: Values,
+    momenta: Values,
+}
+
+fn read(bytes: &[u8], run: &Run) -> Result<State, String> {
+    let Run {
+        identity,
+        network,
+        standard,
+        ..
+    } = run;
     let (body, mut values) = container::read::<Body>(MAGIC, bytes)?;
     if let Some(what) = identity.difference(&body.identity) {
         return Err(format!("it belongs to another training: the {what} differs"));
     }
-    let epochs = identity.hyper.epochs;
-    if body.epoch == 0 || body.epoch > epochs || body.curve.len() != body.epoch as usize {
-        return Err(format!(
-            "epoch {} of {epochs} with a curve of {}",
-            body.epoch,
-            body.curve.len()
-        ));
-    }
-    if weights::take_input(&mut values, identity.shape.channels, identity.period)? != *input {
+    let present = check_place(&body, identity.hyper.epochs, run)?;
+    if weights::take_input(&mut values, identity.shape.channels, identity.period)? != *standard {
         return Err("its input is standardised otherwise than these training images are".into());
     }
     let (momenta, values): (Values, Values) = values
@@ -142,7 +142,37 @@ fn read(
         fitted.map(|variable| (variable.name.clone(), variable.shape.as_slice())),
     )
     .map_err(|error| format!("momentum: {error}"))?;
-    Ok((body.curve, values, momenta))
+    Ok(State {
+        curve: body.curve,
+        present,
+        values,
+        momenta,
+    })
+}
+
+/// How far the epoch under way is, if the numbers can be those of this training.
+fn check_place(body: &Body, epochs: u32, run: &Run) -> Result<Present, String> {
+    let steps = run.steps;
+    let possible = match body.present {
+        None => body.epoch > 0 && body.epoch <= epochs,
+        Some(Present {
+            step,
+            images,
+            loss_sum,
+        }) => {
+            let in_epoch = body.epoch < epochs && (1..steps).contains(&step);
+            in_epoch && images == run.len() * step / steps && loss_sum.is_finite()
+        }
+    };
+    if !possible || body.curve.len() != body.epoch as usize {
+        return Err(format!(
+            "epoch {} of {epochs} with a curve of {} and {:?} of {steps} steps",
+            body.epoch,
+            body.curve.len(),
+            body.present
+        ));
+    }
+    Ok(body.present.unwrap_or_default())
 }
 
 fn digest(samples: &Samples) -> String {

@@ -23,4 +23,4 @@ pub use error::EngineError;
 pub use evaluate::predict;
 pub use measure::{execute_times, transfer_times};
 pub use net::parameters;
-pub use train::{EpochPoint, Init, Observer, Progress, Trained, train};
+pub use train::{EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train};

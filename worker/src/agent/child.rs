@@ -1,6 +1,7 @@
 //! The runner as the agent sees it: a child process that is sent jobs, tells events and can be gone at any time.
 
 use crate::runner::protocol::{self, Event, LINE_BYTES_MAX, Request};
+use crate::stages::Cadence;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub(super) struct Recipe {
     /// The program with the `runner` verb.
     pub(super) program: PathBuf,
     pub(super) threads: u16,
-    pub(super) checkpoint_every: Duration,
+    pub(super) cadence: Cadence,
 }
 
 /// A live or dead runner. Dropping it kills it.
@@ -59,13 +60,12 @@ pub(super) struct Death {
 impl Runner {
     pub(super) fn spawn(recipe: &Recipe, base: &str) -> io::Result<Runner> {
         let threads = recipe.threads.to_string();
+        let seconds = |duration: Duration| duration.as_secs_f64().to_string();
         let mut child = Command::new(&recipe.program)
             .arg("runner")
             .args(["--threads", &threads, "--base", base])
-            .args([
-                "--checkpoint-seconds",
-                &recipe.checkpoint_every.as_secs_f64().to_string(),
-            ])
+            .args(["--checkpoint-seconds-min", &seconds(recipe.cadence.min)])
+            .args(["--checkpoint-seconds-max", &seconds(recipe.cadence.max)])
             // Idle threads that spin take the cores from other workers.
             .env("OMP_WAIT_POLICY", "PASSIVE")
             .env("OMP_NUM_THREADS", &threads)
@@ -227,7 +227,10 @@ mod tests {
         let recipe = Recipe {
             program,
             threads: 1,
-            checkpoint_every: Duration::ZERO,
+            cadence: Cadence {
+                min: Duration::ZERO,
+                max: Duration::ZERO,
+            },
         };
         let mut runner = Runner::spawn(&recipe, "memory://").unwrap();
         let mut said = Vec::new();

@@ -2,20 +2,23 @@
 
 use super::link::{CALL_LIMIT, Link, LinkError};
 use crate::failure::Failure;
+use crate::stages::Unnamed;
 use imgcalc_proto::to_wire;
 use imgcalc_proto::v1::{CompleteRequest, FailRequest};
 use imgcalc_shared::task::{Outcome, Task};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Longer messages of failures are cut: they are kept in the ledger.
 const MESSAGE_CHARS_MAX: usize = 4096;
 
-/// Returns once a coordinator knows, or when they are given up.
+/// Returns once a coordinator knows, or when they are given up. Of a training that is committed now, tells which weights
+/// no result names.
 pub(super) async fn run(
     link: &Link,
     task: &Task,
     token: u64,
     result: Result<Outcome, Failure>,
-) -> Result<(), LinkError> {
+) -> Result<Option<Unnamed>, LinkError> {
     let failure = match result {
         Ok(outcome) => match complete(link, task, token, &outcome).await {
             // It answers, but not to this: the attempt must not stay open.
@@ -27,51 +30,16 @@ pub(super) async fn run(
         },
         Err(failure) => failure,
     };
-    match fail(link, task, token, failure).await {
-        Err(LinkError::Refused(status)) => {
-            tracing::warn!("the failure is refused: {}", status.message());
-            Ok(())
-        }
-        done => done,
-    }
+    fail(link, &task.id().to_string(), token, failure).await?;
+    Ok(None)
 }
 
-async fn complete(link: &Link, task: &Task, token: u64, outcome: &Outcome) -> Result<(), LinkError> {
-    let id = task.id();
-    let request = CompleteRequest {
-        worker: String::new(),
-        task: id.to_string(),
-        token,
-        outcome_json: to_wire(outcome),
-    };
-    let call = link.call(CALL_LIMIT, |mut client, worker| {
-        let request = CompleteRequest {
-            worker,
-            ..request.clone()
-        };
-        async move { client.complete(request).await }
-    });
-    let reply = call.await?;
-    match reply.verdict.as_str() {
-        "refused" => {
-            tracing::warn!(
-                task = id.0.short(),
-                token,
-                "the outcome is refused: {}",
-                reply.reason
-            );
-        }
-        verdict => tracing::info!(task = id.0.short(), token, verdict, "done: {task}"),
-    }
-    Ok(())
-}
-
-async fn fail(link: &Link, task: &Task, token: u64, failure: Failure) -> Result<(), LinkError> {
-    let id = task.id();
-    tracing::warn!(task = id.0.short(), token, "fails: {failure}");
+/// Ends an attempt that failed or is handed back.
+pub(super) async fn fail(link: &Link, task: &str, token: u64, failure: Failure) -> Result<(), LinkError> {
+    tracing::warn!(task, token, "fails: {failure}");
     let request = FailRequest {
         worker: String::new(),
-        task: id.to_string(),
+        task: task.to_string(),
         token,
         // The name alone, without the quotes of JSON.
         class: to_wire(&failure.class).trim_matches('"').to_string(),
@@ -84,5 +52,61 @@ async fn fail(link: &Link, task: &Task, token: u64, failure: Failure) -> Result<
         };
         async move { client.fail(request).await }
     });
-    call.await.map(|_| ())
+    match call.await {
+        Err(LinkError::Refused(status)) => {
+            tracing::warn!("the failure is refused: {}", status.message());
+            Ok(())
+        }
+        done => done.map(|_| ()),
+    }
+}
+
+async fn complete(
+    link: &Link,
+    task: &Task,
+    token: u64,
+    outcome: &Outcome,
+) -> Result<Option<Unnamed>, LinkError> {
+    let id = task.id();
+    let request = CompleteRequest {
+        worker: String::new(),
+        task: id.to_string(),
+        token,
+        outcome_json: to_wire(outcome),
+    };
+    let sent = AtomicU32::new(0);
+    let call = link.call(CALL_LIMIT, |mut client, worker| {
+        sent.fetch_add(1, Ordering::Relaxed);
+        let request = CompleteRequest {
+            worker,
+            ..request.clone()
+        };
+        async move { client.complete(request).await }
+    });
+    let reply = call.await?;
+    if reply.verdict == "refused" {
+        tracing::warn!(
+            task = id.0.short(),
+            token,
+            "the outcome is refused: {}",
+            reply.reason
+        );
+        return Ok(None);
+    }
+    tracing::info!(
+        task = id.0.short(),
+        token,
+        verdict = reply.verdict,
+        "done: {task}"
+    );
+    let Outcome::Train(trained) = outcome else {
+        return Ok(None);
+    };
+    let own = trained.weights.key.clone();
+    Ok(Some(match (reply.verdict.as_str(), sent.into_inner()) {
+        ("committed", _) => Unnamed::AllBut(own),
+        ("already_committed", 1) => Unnamed::Only(own),
+        // By an earlier try whose answer got lost, or by another attempt.
+        _ => Unnamed::Unknown,
+    }))
 }

@@ -1,12 +1,13 @@
 //! The line to the coordinators: one worker id, whichever of them answers.
 //!
 //! A coordinator that cannot be reached is no failure of anything: calls are repeated, in turn at all coordinators,
-//! until one answers or all were silent for as long as the lease terms say.
+//! until one answers or all were silent for as long as the lease terms say. Of several coordinators one leads and serves;
+//! any other names it, and is no reason to wait.
 
 use super::backoff::Backoff;
 use imgcalc_proto::MESSAGE_BYTES_MAX;
 use imgcalc_proto::v1::workers_client::WorkersClient;
-use imgcalc_proto::v1::{RegisterReply, RegisterRequest};
+use imgcalc_proto::v1::{LeaveRequest, RegisterReply, RegisterRequest};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tonic::transport::{Channel, Endpoint};
@@ -17,6 +18,12 @@ pub(super) type Client = WorkersClient<Channel>;
 /// Time a coordinator has to answer a call that does not wait for work.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
+/// Time to say goodbye.
+const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+/// Metadata in which a coordinator that does not lead names the one that does, as host:port.
+const LEADER_KEY: &str = "imgcalc-leader";
+/// Hints followed in a row without a pause: while a leader is elected, coordinators may point at each other.
+const HINTS_MAX: u32 = 3;
 /// A dead line is noticed after interval and time-out together.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(10);
@@ -71,6 +78,25 @@ struct State {
     terms: Terms,
     /// Since when none answers.
     silent_since: Option<Instant>,
+    /// Hints followed since one served.
+    hints: u32,
+}
+
+/// When a call that did not succeed is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// At once: it is known who leads.
+    Now,
+    /// After a while.
+    Later,
+}
+
+impl Again {
+    pub(super) async fn pause(self, backoff: &mut Backoff) {
+        if self == Again::Later {
+            tokio::time::sleep(backoff.delay()).await;
+        }
+    }
 }
 
 impl Link {
@@ -80,23 +106,9 @@ impl Link {
         identity: RegisterRequest,
         orphan_override: Option<Duration>,
     ) -> Result<Self, LinkError> {
-        let coordinators = addresses.iter().map(|address| {
-            let bad = || LinkError::BadAddress {
-                address: address.clone(),
-            };
-            // An address without a port would be taken to mean port 80.
-            let port = address
-                .rsplit_once(':')
-                .and_then(|(_, port)| port.parse::<u16>().ok());
-            port.ok_or_else(bad)?;
-            let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|_| bad())?;
-            let endpoint = endpoint
-                .connect_timeout(CONNECT_LIMIT)
-                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-                .keep_alive_timeout(KEEP_ALIVE_LIMIT)
-                .keep_alive_while_idle(true);
-            Ok((address.clone(), endpoint.connect_lazy()))
-        });
+        let coordinators = addresses
+            .iter()
+            .map(|address| Ok((address.clone(), channel(address)?)));
         let coordinators: Vec<_> = coordinators.collect::<Result<_, LinkError>>()?;
         if coordinators.is_empty() {
             return Err(LinkError::BadAddress {
@@ -117,6 +129,7 @@ impl Link {
                 worker: None,
                 terms,
                 silent_since: None,
+                hints: 0,
             }),
         })
     }
@@ -135,9 +148,32 @@ impl Link {
         loop {
             match self.call_once(limit, &call).await {
                 Ok(reply) => return Ok(reply),
-                Err(status) => self.missed(status)?,
+                Err(status) => self.missed(status)?.pause(&mut backoff).await,
             }
-            tokio::time::sleep(backoff.delay()).await;
+        }
+    }
+
+    /// Says that this worker ends, if it is registered and somebody listens.
+    pub(super) async fn leave(&self) {
+        let goodbye = async {
+            let mut backoff = Backoff::new();
+            while self.with(|state| state.worker.is_some()) {
+                let leave =
+                    |mut client: Client, worker| async move { client.leave(LeaveRequest { worker }).await };
+                match self
+                    .call_once(LEAVE_LIMIT, &leave)
+                    .await
+                    .map_err(|status| self.missed(status))
+                {
+                    Ok(_) => return tracing::info!("has left"),
+                    // Unknown to the coordinator: gone already.
+                    Err(Ok(again)) => again.pause(&mut backoff).await,
+                    Err(Err(error)) => return tracing::info!("cannot say goodbye: {error}"),
+                }
+            }
+        };
+        if tokio::time::timeout(LEAVE_LIMIT, goodbye).await.is_err() {
+            tracing::info!("no coordinator hears the goodbye");
         }
     }
 
@@ -157,12 +193,15 @@ impl Link {
     }
 
     /// To be told what a call that did not succeed gave: decides whether another makes sense, and at whom.
-    pub(super) fn missed(&self, status: Status) -> Result<(), LinkError> {
+    pub(super) fn missed(&self, status: Status) -> Result<Again, LinkError> {
         match status.code() {
             Code::NotFound => {
                 self.heard();
                 self.forget_worker();
-                return Ok(());
+                return Ok(Again::Later);
+            }
+            Code::Unavailable if leader(&status).is_some_and(|leader| self.follow(leader)) => {
+                return Ok(Again::Now);
             }
             Code::InvalidArgument
             | Code::FailedPrecondition
@@ -183,7 +222,7 @@ impl Link {
         });
         tracing::debug!(coordinator = address, %status, "a call does not succeed");
         if silent < orphan {
-            return Ok(());
+            return Ok(Again::Later);
         }
         let addresses: Vec<&str> = self
             .coordinators
@@ -199,7 +238,11 @@ impl Link {
 
     /// A coordinator was heard: the time alone starts over.
     pub(super) fn heard(&self) {
-        if let Some(since) = self.with(|state| state.silent_since.take()) {
+        let silent_since = self.with(|state| {
+            state.hints = 0;
+            state.silent_since.take()
+        });
+        if let Some(since) = silent_since {
             tracing::info!(
                 seconds = since.elapsed().as_secs_f32(),
                 "a coordinator answers again"
@@ -212,6 +255,31 @@ impl Link {
         if self.with(|state| state.worker.take()).is_some() {
             tracing::info!("the coordinator does not know this worker; registering again");
         }
+    }
+
+    /// Turns to the coordinator that is said to lead. False if that is none of those this worker knows, the one that
+    /// says so, or if too many were followed in vain: then the next in turn is asked after a while.
+    fn follow(&self, leader: &str) -> bool {
+        let known = self
+            .coordinators
+            .iter()
+            .position(|(address, _)| address == leader);
+        self.with(|state| {
+            // A coordinator lives and knows another that does: this worker is not alone.
+            state.silent_since = None;
+            match known {
+                Some(at) if at != state.at && state.hints < HINTS_MAX => {
+                    state.hints += 1;
+                    state.at = at;
+                    tracing::debug!(leader, "turns to the coordinator that leads");
+                    true
+                }
+                _ => {
+                    state.hints = 0;
+                    false
+                }
+            }
+        })
     }
 
     async fn register(&self) -> Result<String, Status> {
@@ -245,6 +313,28 @@ impl Link {
     }
 }
 
+/// A line to one coordinator, opened when it is first used.
+fn channel(address: &str) -> Result<Channel, LinkError> {
+    let bad = || LinkError::BadAddress {
+        address: address.to_string(),
+    };
+    // An address without a port would be taken to mean port 80.
+    let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    port.and_then(Result::ok).ok_or_else(bad)?;
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|_| bad())?;
+    let endpoint = endpoint
+        .connect_timeout(CONNECT_LIMIT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
+        .keep_alive_while_idle(true);
+    Ok(endpoint.connect_lazy())
+}
+
+/// The leader a coordinator that does not lead names.
+fn leader(status: &Status) -> Option<&str> {
+    status.metadata().get(LEADER_KEY)?.to_str().ok()
+}
+
 async fn within<T>(
     limit: Duration,
     reply: impl Future<Output = Result<Response<T>, Status>>,
@@ -252,5 +342,51 @@ async fn within<T>(
     match tokio::time::timeout(limit, reply).await {
         Ok(reply) => Ok(reply?.into_inner()),
         Err(_) => Err(Status::deadline_exceeded(format!("no answer within {limit:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> Link {
+        let addresses = ["a:1", "b:2", "c:3"].map(String::from);
+        Link::new(&addresses, RegisterRequest::default(), None).unwrap()
+    }
+
+    fn follower(leader: &'static str) -> Status {
+        let mut status = Status::unavailable("not the leader");
+        let value = tonic::metadata::MetadataValue::from_static(leader);
+        status.metadata_mut().insert(LEADER_KEY, value);
+        status
+    }
+
+    fn at(link: &Link) -> &str {
+        &link.coordinators[link.with(|state| state.at)].0
+    }
+
+    #[tokio::test]
+    async fn a_named_leader_is_asked_at_once_and_an_unknown_one_costs_a_pause() {
+        let link = link();
+        assert_eq!(link.missed(follower("c:3")).unwrap(), Again::Now);
+        assert_eq!(at(&link), "c:3");
+        for odd in ["z:9", "", "c:3"] {
+            let before = at(&link).to_string();
+            let hint = if odd == "c:3" { before.clone().leak() } else { odd };
+            assert_eq!(link.missed(follower(hint)).unwrap(), Again::Later, "{odd:?}");
+            assert_ne!(at(&link), before, "{odd:?}");
+        }
+        assert_eq!(link.missed(Status::unavailable("gone")).unwrap(), Again::Later);
+    }
+
+    #[tokio::test]
+    async fn coordinators_that_point_at_each_other_do_not_make_a_busy_loop() {
+        let link = link();
+        let mut pauses = 0;
+        for _ in 0..100 {
+            let other = if at(&link) == "a:1" { "b:2" } else { "a:1" };
+            pauses += u32::from(link.missed(follower(other)).unwrap() == Again::Later);
+        }
+        assert_eq!(pauses, 100 / (HINTS_MAX + 1));
     }
 }

@@ -1,7 +1,7 @@
 //! Keeps the coordinator informed about one attempt, over as many streams as it takes, and brings its directives back.
 
 use super::backoff::Backoff;
-use super::link::{CALL_LIMIT, Link, LinkError};
+use super::link::{Again, CALL_LIMIT, Link, LinkError};
 use crate::stages::Progress;
 use imgcalc_proto::v1::{Directive, ProgressUpdate};
 use imgcalc_shared::task::TaskId;
@@ -34,6 +34,8 @@ pub(super) struct Reporter {
 pub(super) enum News {
     /// The attempt is no longer wanted.
     Stop(String),
+    /// The worker is to end.
+    Drain(String),
     /// The coordinators were silent for too long.
     Lost(LinkError),
 }
@@ -206,15 +208,18 @@ async fn report(link: &Link, desk: &Desk, news: &mpsc::Sender<News>) -> Result<(
         if desk.is_closing() {
             return Ok(());
         }
-        match link.missed(status) {
+        let again = match link.missed(status) {
             // Updates that are refused are not worth a training: it goes on, and its outcome is asked for.
-            Err(LinkError::Refused(status)) => tracing::warn!("an update is refused: {}", status.message()),
+            Err(LinkError::Refused(status)) => {
+                tracing::warn!("an update is refused: {}", status.message());
+                Again::Later
+            }
             other => other?,
-        }
+        };
         if begin.elapsed() > STREAM_GOOD {
             backoff.reset();
         }
-        tokio::time::sleep(backoff.delay()).await;
+        again.pause(&mut backoff).await;
     }
 }
 
@@ -240,7 +245,10 @@ async fn converse(
             directive = directives.message() => match directive {
                 Ok(Some(directive)) => {
                     link.heard();
-                    if directive.stop {
+                    if directive.drain {
+                        let reason = format!("the coordinator drains the worker: {}", directive.reason);
+                        let _ = news.send(News::Drain(reason)).await;
+                    } else if directive.stop {
                         let _ = news.send(News::Stop(directive.reason)).await;
                     }
                     continue;

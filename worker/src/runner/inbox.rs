@@ -14,8 +14,33 @@ const WAITING_MAX: usize = 64;
 /// Time a job has to stop once stdin ended.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 
-/// A job and the flag a later [`Request::Stop`] raises, or a line that is no request.
-pub(super) type Received = Result<(Box<Job>, Arc<AtomicBool>), BadLine>;
+/// Whether a job is to end before it is done, and how.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    stop: AtomicBool,
+    keep: AtomicBool,
+}
+
+impl Ending {
+    /// Whether it is to end.
+    pub(super) fn stops(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Whether what it has done so far is to be kept.
+    pub(super) fn keeps(&self) -> bool {
+        self.keep.load(Ordering::Relaxed)
+    }
+
+    fn raise(&self, keep: bool) {
+        self.keep.store(keep, Ordering::Relaxed);
+        // Whoever sees the stop sees what was said with it.
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// A job and what a later [`Request::Stop`] or [`Request::Drain`] raises, or a line that is no request.
+pub(super) type Received = Result<(Box<Job>, Arc<Ending>), BadLine>;
 
 /// What arrives on stdin; ends with it. If the process is still there a moment later, it is killed.
 pub(super) fn open() -> Receiver<Received> {
@@ -33,16 +58,20 @@ pub(super) fn open() -> Receiver<Received> {
 
 fn watch(reader: &mut impl io::BufRead, sender: SyncSender<Received>) -> io::Result<()> {
     // Lines come in order, so a stop is meant for the last job above it, even if that has ended meanwhile.
-    let mut stop_last = Arc::new(AtomicBool::new(false));
+    let mut last = Arc::new(Ending::default());
     while let Some(line) = protocol::read_line(reader)? {
         let received = match line {
             Ok(Request::Stop) => {
-                stop_last.store(true, Ordering::Relaxed);
+                last.raise(false);
+                continue;
+            }
+            Ok(Request::Drain) => {
+                last.raise(true);
                 continue;
             }
             Ok(Request::Job(job)) => {
-                stop_last = Arc::new(AtomicBool::new(false));
-                Ok((job, stop_last.clone()))
+                last = Arc::new(Ending::default());
+                Ok((job, last.clone()))
             }
             Err(bad) => Err(bad),
         };
@@ -53,7 +82,7 @@ fn watch(reader: &mut impl io::BufRead, sender: SyncSender<Received>) -> io::Res
             Err(TrySendError::Disconnected(_)) => return Ok(()),
         }
     }
-    stop_last.store(true, Ordering::Relaxed);
+    last.raise(false);
     Ok(())
 }
 
@@ -69,18 +98,25 @@ mod tests {
             let task = task.replace("DIGEST", &"0".repeat(64)).replace('\n', "");
             format!("{{\"job\":{{\"task\":{task},\"token\":{token},\"weights\":null}}}}\n")
         };
-        let lines = format!("\"stop\"\n{}{}\"stop\"\nnonsense\n{}", job(1), job(2), job(3));
+        let lines = format!(
+            "\"stop\"\n{}{}\"stop\"\nnonsense\n{}\"drain\"\n{}",
+            job(1),
+            job(2),
+            job(3),
+            job(4)
+        );
         let (sender, receiver) = sync_channel(WAITING_MAX);
         watch(&mut lines.as_bytes(), sender).unwrap();
         let received: Vec<Received> = receiver.iter().collect();
         let stopped = |index: usize| {
-            let (job, stop) = received[index].as_ref().unwrap();
-            (job.token, stop.load(Ordering::Relaxed))
+            let (job, ending) = received[index].as_ref().unwrap();
+            (job.token, ending.stops(), ending.keeps())
         };
-        assert_eq!((stopped(0), stopped(1)), ((1, false), (2, true)));
+        assert_eq!((stopped(0), stopped(1)), ((1, false, false), (2, true, false)));
         assert!(received[2].is_err());
+        assert_eq!(stopped(3), (3, true, true));
         // The end of stdin is a stop, too.
-        assert_eq!(stopped(3), (3, true));
+        assert_eq!(stopped(4), (4, true, false));
     }
 
     #[test]

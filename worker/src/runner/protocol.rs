@@ -21,6 +21,8 @@ pub enum Request {
     Job(Box<Job>),
     /// End the job sent last, at its next step.
     Stop,
+    /// The same, but a training leaves a checkpoint first: it is to go on elsewhere.
+    Drain,
 }
 
 /// One attempt of a task.

@@ -1,21 +1,25 @@
 //! Trains a net on the coefficients of a format, or on pixels.
 
 mod checkpoints;
+mod keys;
 mod planes;
+mod retention;
 
 use super::{Attempt, Context, Observer, Progress};
 use crate::data::{Base, dataset};
 use crate::failure::Failure;
 use bytes::Bytes;
 use checkpoints::Checkpoints;
-use imgcalc_engine::{EngineError, Init, Samples, TrainData};
+use imgcalc_engine::{EngineError, Init, Place, Samples, TrainData, Wish};
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId, Trained};
+use imgcalc_shared::task::{FailureClass, Input, Outcome, Start, Task, Trained};
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 use std::time::Instant;
 
+pub use checkpoints::Cadence;
 pub(super) use planes::PlanesCache;
+pub use retention::{Unnamed, tidy};
 
 /// Level shift of pixels, so that the net sees values around zero as it does with coefficients.
 const PIXEL_SHIFT: i16 = 128;
@@ -44,29 +48,19 @@ pub(super) fn run(
     imgcalc_engine::set_threads((*threads).into());
     let (data, bytes_read) = load(context, dataset, *images, *input)?;
     let id = task.id();
-    if let Start::Weights(parent) = start {
-        // A task whose weights are given out is committed, so nobody goes on from its checkpoints any more.
-        Checkpoints::new(
-            context.base.clone(),
-            *parent,
-            attempt.token,
-            context.checkpoint_every,
-        )
-        .delete_all();
-    }
-    let checkpoints = Checkpoints::new(context.base.clone(), id, attempt.token, context.checkpoint_every);
+    let checkpoints = Checkpoints::new(context.base.clone(), id, attempt.token, context.cadence);
     let mut watch = Watch {
         observer,
         checkpoints,
         bytes_read,
+        epochs: hyper.epochs,
         epoch: (0, None),
     };
     let first = || first_weights(&context.base, start, attempt);
     let trained = train(net, hyper, &data, first, &mut watch)?;
-    let weights = context
-        .base
-        .put(&weights_key(id, attempt.token), trained.weights)?;
-    // Its own checkpoints stay: until its result is committed, they are what a lost one is got back from.
+    let key = keys::weights(id, attempt.token, &Digest::of(&trained.weights));
+    // Its checkpoints stay: until its result is committed, they are what a lost one is got back from.
+    let weights = context.base.put(&key, trained.weights)?;
     let curve = trained
         .curve
         .iter()
@@ -98,6 +92,8 @@ fn train(
         let base = watch.checkpoints.base();
         let bytes = match base.get(&key) {
             Ok(bytes) => bytes,
+            // A base that does not answer now is no reason to begin anew.
+            Err(failure) if failure.class == FailureClass::Storage => return Err(failure),
             Err(failure) => {
                 tracing::warn!(
                     object = key,
@@ -118,10 +114,6 @@ fn train(
     let first = first()?;
     let init = first.as_deref().map_or(Init::Scratch, Init::Weights);
     Ok(imgcalc_engine::train(net, hyper, data, init, None, watch)?)
-}
-
-fn weights_key(id: TaskId, token: u64) -> String {
-    format!("tasks/{id}/attempt-{token}/weights.safetensors")
 }
 
 fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<Bytes>, Failure> {
@@ -205,6 +197,7 @@ struct Watch<'a> {
     observer: &'a mut dyn Observer,
     checkpoints: Checkpoints,
     bytes_read: u64,
+    epochs: u32,
     /// Epochs done and the accuracy after the last of them.
     epoch: (u32, Option<f64>),
 }
@@ -224,17 +217,23 @@ impl imgcalc_engine::Observer for Watch<'_> {
         });
     }
 
-    fn checkpoint(&mut self, epoch: u32, bytes: &[u8]) -> Result<(), String> {
+    fn wish(&self, place: Place) -> Wish {
+        if self.observer.should_stop() {
+            return match self.observer.wants_checkpoint() {
+                true => Wish::Leave,
+                false => Wish::Stop,
+            };
+        }
+        // The last is always written: a training that ended is not redone when its result is lost with its worker.
+        match place.epoch == self.epochs || self.checkpoints.is_due(place) {
+            true => Wish::Checkpoint,
+            false => Wish::GoOn,
+        }
+    }
+
+    fn checkpoint(&mut self, place: Place, bytes: &[u8]) -> Result<(), String> {
         self.checkpoints
-            .write(epoch, bytes)
+            .write(place, bytes)
             .map_err(|failure| failure.message)
-    }
-
-    fn should_stop(&self) -> bool {
-        self.observer.should_stop()
-    }
-
-    fn checkpoint_due(&self) -> bool {
-        self.checkpoints.is_due()
     }
 }

@@ -13,8 +13,14 @@ pub struct Agent {
 
 impl Agent {
     pub fn start(coordinator: &Coordinator, options: &str) -> Agent {
+        Agent::of(std::slice::from_ref(coordinator), options)
+    }
+
+    /// Of a group of coordinators.
+    pub fn of(coordinators: &[Coordinator], options: &str) -> Agent {
+        let addresses: Vec<String> = coordinators.iter().map(|one| one.address.to_string()).collect();
         let mut child = Command::new(PROGRAM)
-            .args(["--coordinators", &coordinator.address.to_string()])
+            .args(["--coordinators", &addresses.join(",")])
             .args(["--threads", "1", "--name", "tested", "--exit-with-stdin"])
             .args(options.split_whitespace())
             .env("RUST_LOG", "info")

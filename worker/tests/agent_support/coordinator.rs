@@ -1,4 +1,5 @@
-//! A coordinator that hands out what a test says and remembers what it is told. It can go away and come back.
+//! A coordinator that hands out what a test says and remembers what it is told. It can go away and come back, and be
+//! one of a group of which one leads.
 
 use imgcalc_proto::v1::workers_server::{Workers, WorkersServer};
 use imgcalc_proto::v1::*;
@@ -12,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 /// What it hands out and what it was told.
 #[derive(Default)]
@@ -27,6 +28,38 @@ pub struct Book {
     pub failed: Vec<FailRequest>,
     /// Directives to stop, while set.
     pub stop: Option<String>,
+    /// Whether workers are drained.
+    pub drain: bool,
+    /// Ids of workers that said goodbye.
+    pub left: Vec<String>,
+    /// Sequence numbers of the questions for work.
+    pub questions: Vec<u64>,
+    /// Calls answered with the leader's name.
+    pub hints: usize,
+    /// What outcomes are answered with, if not that they are committed.
+    pub verdict: Option<&'static str>,
+    /// The protocol it speaks, if it is another one.
+    pub protocol: Option<u32>,
+    role: Role,
+}
+
+/// What it is in its group.
+#[derive(Clone, Copy, Default)]
+enum Role {
+    #[default]
+    Leads,
+    Follows(Option<SocketAddr>),
+}
+
+/// Makes one of a group the leader, or none; all know it at once.
+pub fn elect(group: &[Coordinator], leader: Option<usize>) {
+    let address = leader.map(|leader| group[leader].address);
+    for (index, coordinator) in group.iter().enumerate() {
+        coordinator.book().role = match leader {
+            Some(leader) if leader == index => Role::Leads,
+            _ => Role::Follows(address),
+        };
+    }
 }
 
 pub struct Coordinator {
@@ -51,7 +84,7 @@ impl Coordinator {
     }
 
     pub fn assign(&self, build: &str, token: u64, base: &str, task: &Task) {
-        self.book().work.push_back(Assignment {
+        self.hand_out(Assignment {
             task_json: to_wire(task),
             token,
             base: base.into(),
@@ -59,6 +92,10 @@ impl Coordinator {
             weights_json: String::new(),
             task: task.id().to_string(),
         });
+    }
+
+    pub fn hand_out(&self, assignment: Assignment) {
+        self.book().work.push_back(assignment);
     }
 
     /// Ends like a killed process: all connections break.
@@ -108,8 +145,24 @@ struct Service {
 }
 
 impl Service {
+    /// The book, if this coordinator leads.
+    fn book(&self) -> Result<MutexGuard<'_, Book>, Status> {
+        let mut book = self.book.lock().unwrap();
+        let Role::Follows(leader) = book.role else {
+            return Ok(book);
+        };
+        let mut status = Status::unavailable("this coordinator does not lead");
+        if let Some(leader) = leader {
+            book.hints += 1;
+            let leader = leader.to_string().parse().unwrap();
+            status.metadata_mut().insert("imgcalc-leader", leader);
+        }
+        Err(status)
+    }
+
+    /// The book, if this coordinator leads and knows the worker.
     fn known(&self, worker: &str) -> Result<MutexGuard<'_, Book>, Status> {
-        let book = self.book.lock().unwrap();
+        let book = self.book()?;
         if book.known.iter().any(|known| known == worker) {
             Ok(book)
         } else {
@@ -124,8 +177,14 @@ impl Workers for Service {
 
     async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<RegisterReply>, Status> {
         let request = request.into_inner();
-        assert_eq!(request.protocol, PROTOCOL);
-        let mut book = self.book.lock().unwrap();
+        let mut book = self.book()?;
+        let protocol = book.protocol.unwrap_or(PROTOCOL);
+        if request.protocol != protocol {
+            return Err(Status::failed_precondition(format!(
+                "worker {:?} speaks protocol {}, this coordinator {protocol}; use one release",
+                request.name, request.protocol
+            )));
+        }
         book.registered.push(request);
         let worker = format!("w{}", book.registered.len());
         book.known.push(worker.clone());
@@ -138,16 +197,31 @@ impl Workers for Service {
     }
 
     async fn lease(&self, request: Request<LeaseRequest>) -> Result<Response<LeaseReply>, Status> {
-        let LeaseRequest { worker, wait_ms } = request.into_inner();
+        let LeaseRequest {
+            worker,
+            wait_ms,
+            sequence,
+        } = request.into_inner();
+        self.book()?.questions.push(sequence);
         for _ in 0..wait_ms.min(500) / 10 {
             {
-                let Ok(mut book) = self.known(&worker) else {
-                    let unknown_worker = true;
+                let mut book = match self.known(&worker) {
+                    Err(status) if status.code() == Code::NotFound => {
+                        let unknown_worker = true;
+                        return Ok(Response::new(LeaseReply {
+                            unknown_worker,
+                            ..LeaseReply::default()
+                        }));
+                    }
+                    known => known?,
+                };
+                if book.drain {
+                    let drain = true;
                     return Ok(Response::new(LeaseReply {
-                        unknown_worker,
+                        drain,
                         ..LeaseReply::default()
                     }));
-                };
+                }
                 if let Some(assignment) = book.work.pop_front() {
                     book.leases += 1;
                     return Ok(Response::new(LeaseReply {
@@ -176,7 +250,7 @@ impl Workers for Service {
                         Ok(Directive {
                             stop: book.stop.is_some(),
                             reason: book.stop.clone().unwrap_or_default(),
-                            drain: false,
+                            drain: book.drain,
                         })
                     }
                     Err(status) => Err(status),
@@ -192,9 +266,10 @@ impl Workers for Service {
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Result<Response<CompleteReply>, Status> {
         let request = request.into_inner();
-        self.known(&request.worker)?.completed.push(request);
+        let mut book = self.known(&request.worker)?;
+        book.completed.push(request);
         Ok(Response::new(CompleteReply {
-            verdict: "committed".into(),
+            verdict: book.verdict.unwrap_or("committed").into(),
             reason: String::new(),
         }))
     }
@@ -205,7 +280,9 @@ impl Workers for Service {
         Ok(Response::new(FailReply {}))
     }
 
-    async fn leave(&self, _: Request<LeaveRequest>) -> Result<Response<LeaveReply>, Status> {
+    async fn leave(&self, request: Request<LeaveRequest>) -> Result<Response<LeaveReply>, Status> {
+        let worker = request.into_inner().worker;
+        self.known(&worker)?.left.push(worker);
         Ok(Response::new(LeaveReply {}))
     }
 }

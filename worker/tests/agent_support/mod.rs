@@ -74,9 +74,18 @@ impl World {
 
     /// Keys of the checkpoints of a task.
     pub fn checkpoints(&self, task: &Task) -> Vec<String> {
+        self.objects(task, "/checkpoint-")
+    }
+
+    /// Keys of the weights of a task.
+    pub fn weights(&self, task: &Task) -> Vec<String> {
+        self.objects(task, "/weights-")
+    }
+
+    fn objects(&self, task: &Task, part: &str) -> Vec<String> {
         let keys = self.base.list(&format!("tasks/{}", task.id())).unwrap();
         let keys = keys.into_iter().map(|(key, _)| key);
-        keys.filter(|key| key.contains("/checkpoint-")).collect()
+        keys.filter(|key| key.contains(part)).collect()
     }
 }
 

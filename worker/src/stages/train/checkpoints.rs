@@ -1,12 +1,34 @@
 //! The checkpoints of one training: written under the attempt, found by every later attempt of the task.
 
+use super::keys;
 use crate::data::Base;
 use crate::failure::Failure;
+use imgcalc_engine::Place;
 use imgcalc_shared::task::TaskId;
 use std::time::{Duration, Instant};
 
 /// Checkpoints of one attempt that are kept: the last, and one more in case it is damaged.
 const KEPT: usize = 2;
+
+/// When a training writes a checkpoint. What bounds it is lost work, not epochs: short ones share a checkpoint, a long
+/// one gets several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cadence {
+    /// At the end of an epoch, if the last is so old.
+    pub min: Duration,
+    /// In the middle of an epoch, if the last is so old: more work than this, a step and a write is never lost.
+    pub max: Duration,
+}
+
+impl Cadence {
+    /// Whether one is due at a place that is `old` after the last.
+    fn is_due(&self, place: Place, old: Duration) -> bool {
+        match place.step {
+            0 => old >= self.min,
+            _ => old >= self.max.max(self.min),
+        }
+    }
+}
 
 /// Writes and finds them.
 #[derive(Debug)]
@@ -14,20 +36,23 @@ pub(super) struct Checkpoints {
     base: Base,
     task: TaskId,
     token: u64,
-    every: Duration,
+    cadence: Cadence,
     last: Instant,
     written: Vec<String>,
+    /// Those of earlier attempts, until this one has as many as are kept.
+    inherited: Vec<String>,
 }
 
 impl Checkpoints {
-    pub(super) fn new(base: Base, task: TaskId, token: u64, every: Duration) -> Self {
+    pub(super) fn new(base: Base, task: TaskId, token: u64, cadence: Cadence) -> Self {
         Checkpoints {
             base,
             task,
             token,
-            every,
+            cadence,
             last: Instant::now(),
             written: Vec::new(),
+            inherited: Vec::new(),
         }
     }
 
@@ -35,62 +60,54 @@ impl Checkpoints {
         &self.base
     }
 
-    pub(super) fn is_due(&self) -> bool {
-        self.last.elapsed() >= self.every
+    pub(super) fn is_due(&self, place: Place) -> bool {
+        self.cadence.is_due(place, self.last.elapsed())
     }
 
-    pub(super) fn write(&mut self, epoch: u32, bytes: &[u8]) -> Result<(), Failure> {
-        let key = format!(
-            "{}/attempt-{}/checkpoint-{epoch}.safetensors",
-            self.folder(),
-            self.token
-        );
+    pub(super) fn write(&mut self, place: Place, bytes: &[u8]) -> Result<(), Failure> {
+        let key = keys::checkpoint(self.task, self.token, place);
+        let begin = Instant::now();
         self.base.put(&key, bytes.to_vec())?;
+        tracing::debug!(
+            object = key,
+            bytes = bytes.len(),
+            seconds = begin.elapsed().as_secs_f32(),
+            "checkpoint"
+        );
+        self.inherited.retain(|inherited| *inherited != key);
         self.written.push(key);
         self.last = Instant::now();
         if self.written.len() > KEPT {
             let oldest = self.written.remove(0);
             self.delete(&oldest);
         }
+        if self.written.len() == KEPT {
+            // This attempt went on from the best of them, or could not.
+            for key in std::mem::take(&mut self.inherited) {
+                self.delete(&key);
+            }
+        }
         Ok(())
     }
 
-    /// Keys of all checkpoints of the task, written by whichever attempt: the latest epoch first, and of one epoch
-    /// the latest attempt's.
-    pub(super) fn newest_first(&self) -> Result<Vec<String>, Failure> {
-        let listed = self.base.list(&self.folder())?;
-        let mut found: Vec<((u32, u64), String)> = listed
+    /// Keys of all checkpoints of the task, written by whichever attempt: the furthest first, and of one place the
+    /// latest attempt's.
+    pub(super) fn newest_first(&mut self) -> Result<Vec<String>, Failure> {
+        let listed = self.base.list(&keys::folder(self.task))?;
+        let mut found: Vec<((Place, u64), String)> = listed
             .into_iter()
-            .filter_map(|(key, _)| Some((self.epoch_and_token(&key)?, key)))
+            .filter_map(|(key, _)| Some((keys::place_and_token(self.task, &key)?, key)))
             .collect();
         found.sort();
-        Ok(found.into_iter().rev().map(|(_, key)| key).collect())
-    }
-
-    /// Deletes the checkpoints of all attempts, as far as that succeeds: they are of no use once
-    /// the task's result is committed.
-    pub(super) fn delete_all(&self) {
-        match self.newest_first() {
-            Ok(keys) => keys.iter().for_each(|key| self.delete(key)),
-            Err(failure) => tracing::info!("leaves checkpoints behind: {}", failure.message),
-        }
+        let keys: Vec<String> = found.into_iter().rev().map(|(_, key)| key).collect();
+        self.inherited = keys.clone();
+        Ok(keys)
     }
 
     fn delete(&self, key: &str) {
         if let Err(failure) = self.base.delete(key) {
             tracing::info!(object = key, "leaves a checkpoint behind: {}", failure.message);
         }
-    }
-
-    fn folder(&self) -> String {
-        format!("tasks/{}", self.task)
-    }
-
-    fn epoch_and_token(&self, key: &str) -> Option<(u32, u64)> {
-        let below = key.strip_prefix(&self.folder())?.strip_prefix("/attempt-")?;
-        let (token, name) = below.split_once('/')?;
-        let epoch = name.strip_prefix("checkpoint-")?.strip_suffix(".safetensors")?;
-        Some((epoch.parse().ok()?, token.parse().ok()?))
     }
 }
 
@@ -99,46 +116,66 @@ mod tests {
     use super::*;
     use imgcalc_shared::digest::Digest;
 
-    fn checkpoints(base: &Base, token: u64, every: Duration) -> Checkpoints {
-        Checkpoints::new(base.clone(), TaskId(Digest::of(b"task")), token, every)
+    fn checkpoints(base: &Base, token: u64) -> Checkpoints {
+        let cadence = Cadence {
+            min: Duration::ZERO,
+            max: Duration::ZERO,
+        };
+        Checkpoints::new(base.clone(), TaskId(Digest::of(b"task")), token, cadence)
+    }
+
+    fn place(epoch: u32, step: u64) -> Place {
+        Place { epoch, step }
+    }
+
+    fn ends(keys: Vec<String>) -> Vec<String> {
+        let end = |key: String| key.split_once("/attempt-").unwrap().1.replace(".safetensors", "");
+        keys.into_iter().map(end).collect()
     }
 
     #[test]
-    fn the_newest_of_all_attempts_comes_first_and_all_are_deleted() {
+    fn the_furthest_of_all_attempts_comes_first_and_goes_when_a_later_attempt_has_its_own() {
         let base = Base::open("memory://").unwrap();
-        let mut first = checkpoints(&base, 3, Duration::ZERO);
-        for epoch in [8, 9, 10] {
-            first.write(epoch, b"x").unwrap();
+        let mut first = checkpoints(&base, 3);
+        for (epoch, step) in [(8, 0), (9, 0), (9, 11), (10, 0)] {
+            first.write(place(epoch, step), b"x").unwrap();
         }
-        let mut second = checkpoints(&base, 11, Duration::ZERO);
-        second.write(9, b"x").unwrap();
-        let folder = second.folder();
-        base.put(&format!("{folder}/attempt-3/weights.safetensors"), b"w".to_vec())
-            .unwrap();
-        base.put(
-            &format!("{folder}/attempt-3/checkpoint-x.safetensors"),
-            b"w".to_vec(),
-        )
-        .unwrap();
-        let newest = second.newest_first().unwrap();
-        let ends: Vec<&str> = newest.iter().map(|key| &key[folder.len()..]).collect();
+        let odd = format!("{}/attempt-3/checkpoint-x.safetensors", keys::folder(first.task));
+        base.put(&odd, b"w".to_vec()).unwrap();
+        checkpoints(&base, 11).write(place(9, 11), b"x").unwrap();
+
+        let mut third = checkpoints(&base, 12);
         // Of its own an attempt keeps two.
+        let all = ends(third.newest_first().unwrap());
         assert_eq!(
-            ends,
-            [
-                "/attempt-3/checkpoint-10.safetensors",
-                "/attempt-11/checkpoint-9.safetensors",
-                "/attempt-3/checkpoint-9.safetensors"
-            ]
+            all,
+            ["3/checkpoint-10", "11/checkpoint-9-11", "3/checkpoint-9-11"]
         );
-        second.delete_all();
-        assert_eq!(base.list(&folder).unwrap().len(), 2);
+        third.write(place(10, 2), b"x").unwrap();
+        let all = ends(checkpoints(&base, 13).newest_first().unwrap());
+        assert_eq!(all[..2], ["12/checkpoint-10-2", "3/checkpoint-10"]);
+        assert_eq!(all.len(), 4);
+        third.write(place(11, 0), b"x").unwrap();
+        let all = ends(checkpoints(&base, 13).newest_first().unwrap());
+        assert_eq!(all, ["12/checkpoint-11", "12/checkpoint-10-2"]);
+        assert!(base.exists(&odd).unwrap());
     }
 
     #[test]
-    fn a_checkpoint_is_due_when_the_last_is_old_enough() {
-        let base = Base::open("memory://").unwrap();
-        assert!(checkpoints(&base, 1, Duration::ZERO).is_due());
-        assert!(!checkpoints(&base, 1, Duration::from_secs(60)).is_due());
+    fn short_epochs_share_a_checkpoint_and_a_long_one_gets_several() {
+        let seconds = Duration::from_secs;
+        let cadence = Cadence {
+            min: seconds(10),
+            max: seconds(60),
+        };
+        let (end, middle) = (place(3, 0), place(3, 1));
+        assert!(!cadence.is_due(end, seconds(9)) && cadence.is_due(end, seconds(10)));
+        assert!(!cadence.is_due(middle, seconds(59)) && cadence.is_due(middle, seconds(60)));
+        // Whoever wants few gets few.
+        let rare = Cadence {
+            min: seconds(600),
+            ..cadence
+        };
+        assert!(!rare.is_due(middle, seconds(599)) && rare.is_due(middle, seconds(600)));
     }
 }
