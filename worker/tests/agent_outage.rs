@@ -67,7 +67,7 @@ fn an_agent_without_coordinators_for_too_long_ends_and_says_so() {
     let mut coordinator = Coordinator::start();
     let task = world.training(ENDLESS);
     coordinator.assign("one", 1, &world.url(), &task);
-    let agent = Agent::start(&coordinator, "--orphan-seconds 1");
+    let agent = Agent::start(&coordinator, "--orphan-seconds 1 --checkpoint-seconds-min 3600");
     wait_for_training(&coordinator);
     let runner = agent.runner();
     let address = coordinator.address.to_string();

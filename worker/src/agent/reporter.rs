@@ -246,7 +246,10 @@ async fn converse(
                 Ok(Some(directive)) => {
                     link.heard();
                     if directive.drain {
-                        let reason = format!("the coordinator drains the worker: {}", directive.reason);
+                        let reason = match directive.reason.as_str() {
+                            "" => "the coordinator drains the worker".to_string(),
+                            why => format!("the coordinator drains the worker: {why}"),
+                        };
                         let _ = news.send(News::Drain(reason)).await;
                     } else if directive.stop {
                         let _ = news.send(News::Stop(directive.reason)).await;
