@@ -22,9 +22,9 @@ mod submit;
 mod units;
 mod workers;
 
-use clap::{Parser, Subcommand};
 use crate::ledger::Wanted;
 use at::{At, AtArgs};
+use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;

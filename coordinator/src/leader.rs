@@ -15,8 +15,8 @@ mod workers;
 
 pub(crate) use core::{Answer, Core};
 pub(crate) use logbook::{Logbook, read as log_lines};
-pub(crate) use request::{Lines, Reply, Request};
 pub use request::{Asked, Directive, LeaderError, Lease, Progress, Said, WorkerFacts};
+pub(crate) use request::{Lines, Reply, Request};
 
 use std::time::Duration;
 

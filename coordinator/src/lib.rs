@@ -21,7 +21,6 @@ pub mod view;
 
 pub mod report;
 
-
 pub mod leader;
 pub mod peer;
 pub mod server;

@@ -187,10 +187,11 @@ impl<D: Disk> Replica<D> {
             batch_append: true,
             ..raft::Config::default()
         };
-        let mut node = RawNode::new(&config, store, &logger::bridge()).map_err(|error| LogError::Damaged {
-            path: "ledger".into(),
-            what: error.to_string(),
-        })?;
+        let mut node =
+            RawNode::new(&config, store, &logger::bridge()).map_err(|error| LogError::Damaged {
+                path: "ledger".into(),
+                what: error.to_string(),
+            })?;
         // Alone there is nobody to wait for.
         if members.is_only(id) {
             let _ = node.campaign();
@@ -314,9 +315,10 @@ impl<D: Disk> Replica<D> {
 
     /// Hands leadership to the peer that is furthest, if there is one to hand it to.
     pub fn hand_over(&mut self) {
-        let others = self.progress().into_iter().filter(|(id, _, heard)| {
-            *id != self.id && *heard && self.members.voters.contains(id)
-        });
+        let others = self
+            .progress()
+            .into_iter()
+            .filter(|(id, _, heard)| *id != self.id && *heard && self.members.voters.contains(id));
         if let Some((id, ..)) = others.max_by_key(|(_, matched, _)| *matched) {
             self.node.transfer_leader(id);
         }
@@ -440,7 +442,8 @@ impl<D: Disk> Replica<D> {
             path: "ledger".into(),
             what: format!("entry {}: {what}", entry.index),
         };
-        let change = ConfChangeV2::decode(entry.data.as_slice()).map_err(|error| broken(error.to_string()))?;
+        let change =
+            ConfChangeV2::decode(entry.data.as_slice()).map_err(|error| broken(error.to_string()))?;
         let addresses = members::addresses_of(&change).map_err(broken)?;
         let conf_state = self
             .node

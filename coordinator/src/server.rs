@@ -6,9 +6,9 @@ mod peers;
 mod results;
 mod workers;
 
-use auth::Auth;
 use crate::leader::LeaderError;
 use crate::peer::Peer;
+use auth::Auth;
 use imgcalc_proto::MESSAGE_BYTES_MAX;
 use imgcalc_proto::security::{may_listen, server_tls};
 use imgcalc_proto::v1::builds_server::BuildsServer;
@@ -63,7 +63,10 @@ fn routes(peer: Peer) -> Routes {
     let peers = PeersServer::new(peers::Service { peer })
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
-    Routes::new(workers).add_service(builds).add_service(peers).prepare()
+    Routes::new(workers)
+        .add_service(builds)
+        .add_service(peers)
+        .prepare()
 }
 
 fn status(error: LeaderError) -> Status {
@@ -71,7 +74,10 @@ fn status(error: LeaderError) -> Status {
         LeaderError::Stopped(why) => Status::unavailable(why),
         LeaderError::Refused(why) => Status::failed_precondition(why),
         LeaderError::NotLeader { leader } => {
-            let words = LeaderError::NotLeader { leader: leader.clone() }.to_string();
+            let words = LeaderError::NotLeader {
+                leader: leader.clone(),
+            }
+            .to_string();
             let mut status = Status::unavailable(words);
             if let Some(Ok(address)) = leader.map(|address| address.parse()) {
                 status.metadata_mut().insert(LEADER_KEY, address);

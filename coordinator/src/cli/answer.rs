@@ -189,8 +189,7 @@ pub(super) fn over(
     let plan = view.plan();
     let found = plan.answer(&view.build);
     let report = report.unwrap_or_else(|| at.data_dir.0.join("reports").join(format!("{}.html", view.id)));
-    write_report(view, &found, &report)
-        .context("the build is done, but its report cannot be written")?;
+    write_report(view, &found, &report).context("the build is done, but its report cannot be written")?;
     print(view, &found, json)?;
     eprintln!("report: {}", report.display());
     eprintln!(

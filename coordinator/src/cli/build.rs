@@ -194,8 +194,7 @@ async fn watch(peer: &Peer, id: &BuildId, local: &mut LocalWorkers) -> anyhow::R
                 } => {
                     // Its end was seen, so nobody needs to wait for the lease.
                     let why = format!("the worker ended: {how}");
-                    peer
-                        .gone(Some(worker.clone()), FailureClass::WorkerLost, why)
+                    peer.gone(Some(worker.clone()), FailureClass::WorkerLost, why)
                         .await?;
                     display.say(&format!(
                         "worker {worker} ended ({how}) and is started again; see {}",

@@ -36,7 +36,10 @@ pub(super) struct Group {
 impl Group {
     /// The group whose coordinators listen at these addresses, or some of them.
     pub(super) fn new(addresses: Vec<String>, credentials: Option<Credentials>) -> anyhow::Result<Group> {
-        anyhow::ensure!(!addresses.is_empty(), "no coordinator is named; use --to host:port,…");
+        anyhow::ensure!(
+            !addresses.is_empty(),
+            "no coordinator is named; use --to host:port,…"
+        );
         for address in &addresses {
             security::endpoint(address, credentials.as_ref())?;
         }
@@ -109,14 +112,24 @@ impl Group {
                 Ok(Err(status)) => status,
                 Err(_) => Status::deadline_exceeded(format!("{address} does not answer")),
             };
-            let again = matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Unknown);
+            let credentials = self.credentials.as_ref();
+            if let Some(why) = security::explain(&status, &address, credentials) {
+                anyhow::bail!(why);
+            }
+            let again = matches!(
+                status.code(),
+                Code::Unavailable | Code::DeadlineExceeded | Code::Unknown
+            );
             if !again {
                 return Err(said(status));
             }
             if since.elapsed() >= PATIENCE {
                 return Err(said(status)).with_context(|| {
                     let all = self.addresses.join(", ");
-                    format!("no coordinator of {all} could answer for {} s", PATIENCE.as_secs())
+                    format!(
+                        "no coordinator of {all} could answer for {} s",
+                        PATIENCE.as_secs()
+                    )
                 });
             }
             if !self.follow(&status) {
@@ -128,7 +141,11 @@ impl Group {
 
     /// Goes where a coordinator says that the leader is; whether it said so.
     fn follow(&mut self, status: &Status) -> bool {
-        let Some(leader) = status.metadata().get(LEADER_KEY).and_then(|value| value.to_str().ok()) else {
+        let Some(leader) = status
+            .metadata()
+            .get(LEADER_KEY)
+            .and_then(|value| value.to_str().ok())
+        else {
             return false;
         };
         if self.addresses[self.at] == leader {
@@ -151,7 +168,10 @@ impl Group {
                 channel
             }
         };
-        Ok(security::Line::new(channel, security::Bearer::of(self.credentials.as_ref())))
+        Ok(security::Line::new(
+            channel,
+            security::Bearer::of(self.credentials.as_ref()),
+        ))
     }
 }
 

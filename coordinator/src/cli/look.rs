@@ -144,7 +144,10 @@ fn attempts(view: &BuildView) {
             ]);
         }
     }
-    output::table(&["task", "state", ">token", "worker", "host", "started", "failure"], rows);
+    output::table(
+        &["task", "state", ">token", "worker", "host", "started", "failure"],
+        rows,
+    );
 }
 
 pub(super) fn date(at_ms: u64) -> String {

@@ -66,7 +66,11 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn add(group: &mut Group, (id, address): (PeerId, String), replace: Option<PeerId>) -> anyhow::Result<()> {
+async fn add(
+    group: &mut Group,
+    (id, address): (PeerId, String),
+    replace: Option<PeerId>,
+) -> anyhow::Result<()> {
     let known = leaders_view(group).await?;
     let learning = known.members.iter().find(|member| member.id == id);
     // A command that was interrupted goes on.
@@ -82,7 +86,10 @@ async fn add(group: &mut Group, (id, address): (PeerId, String), replace: Option
     loop {
         let members = leaders_view(group).await?;
         let entry = |wanted: &dyn Fn(PeerId, bool) -> bool| {
-            let member = members.members.iter().find(|member| wanted(member.id, member.leads));
+            let member = members
+                .members
+                .iter()
+                .find(|member| wanted(member.id, member.leads));
             member.and_then(|member| member.entry)
         };
         let own = entry(&|member, _| member == id);

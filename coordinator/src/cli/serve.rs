@@ -72,7 +72,9 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
         terms: Terms {
             lease: seconds(arguments.lease_seconds),
             grace: seconds(arguments.grace_seconds),
-            heartbeat: Terms::default().heartbeat.min(seconds(arguments.lease_seconds) / 4),
+            heartbeat: Terms::default()
+                .heartbeat
+                .min(seconds(arguments.lease_seconds) / 4),
             orphan: seconds(arguments.orphan_seconds),
         },
         timing: Timing::of(millis(arguments.heartbeat_ms), millis(arguments.election_ms)),
@@ -170,14 +172,18 @@ fn resolve(address: &str) -> anyhow::Result<SocketAddr> {
     let mut found = address
         .to_socket_addrs()
         .with_context(|| format!("{address:?} is not an address to listen on; write host:port"))?;
-    found.next().with_context(|| format!("{address:?} has no address"))
+    found
+        .next()
+        .with_context(|| format!("{address:?} has no address"))
 }
 
 pub(super) fn peer(text: &str) -> Result<(PeerId, String), String> {
     let bad = || format!("{text:?}: write ID=HOST:PORT, for example 1=10.0.0.1:4700");
     let (id, address) = text.split_once('=').ok_or_else(bad)?;
     let id: PeerId = id.parse().map_err(|_| bad())?;
-    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    let port = address
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse::<u16>().ok());
     if id == 0 || port.is_none() {
         return Err(bad());
     }

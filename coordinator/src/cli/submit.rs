@@ -89,7 +89,10 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
     }
     if !arguments.wait {
         println!("{id}");
-        eprintln!("watch it: imgcalc status {id} --to {}", group.addresses().join(","));
+        eprintln!(
+            "watch it: imgcalc status {id} --to {}",
+            group.addresses().join(",")
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let view = tokio::select! {
@@ -128,7 +131,11 @@ fn only_class(overview: &Overview) -> anyhow::Result<String> {
     anyhow::ensure!(
         others.is_empty(),
         "the workers are of several hardware classes, {first} and {}; name the one to profile on with --hardware",
-        others.iter().map(|class| class.as_str()).collect::<Vec<_>>().join(", ")
+        others
+            .iter()
+            .map(|class| class.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     );
     Ok(first.clone())
 }

@@ -50,7 +50,11 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
                     worker.name.clone(),
                     worker.host.clone(),
                     worker.hardware.clone(),
-                    if worker.draining { "ending".into() } else { "works".into() },
+                    if worker.draining {
+                        "ending".into()
+                    } else {
+                        "works".into()
+                    },
                     task,
                 ]
             });
@@ -75,7 +79,10 @@ async fn drain(at: &At, worker: &str, cancel: bool, no_wait: bool) -> anyhow::Re
         async move { client.drain(request).await }
     };
     let known = group.ask(ask).await?.known;
-    anyhow::ensure!(known, "there is no worker {worker:?}; `imgcalc workers list` shows them");
+    anyhow::ensure!(
+        known,
+        "there is no worker {worker:?}; `imgcalc workers list` shows them"
+    );
     if cancel {
         eprintln!("worker {worker} works on");
         return Ok(());

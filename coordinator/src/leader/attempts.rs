@@ -118,7 +118,10 @@ impl Core {
     pub(super) fn base_of(&self, task: TaskId, token: u64) -> Option<String> {
         let open = self.state.open().get(&task).map(|open| &open.attempts);
         let committed = self.state.committed().get(&task).map(|done| &done.attempts);
-        let attempt = open.or(committed)?.iter().find(|attempt| attempt.token == token)?;
+        let attempt = open
+            .or(committed)?
+            .iter()
+            .find(|attempt| attempt.token == token)?;
         Some(self.state.builds().get(&attempt.build)?.build.base.clone())
     }
 }

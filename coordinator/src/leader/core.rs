@@ -323,10 +323,7 @@ impl Core {
         for task in &tasks {
             self.not_before_ms.remove(task);
         }
-        let effects = self.propose_all(Command::Retry {
-            tasks,
-            at_ms: now_ms,
-        });
+        let effects = self.propose_all(Command::Retry { tasks, at_ms: now_ms });
         let retried = |effect: &&Effect| matches!(effect, Effect::Retried { .. });
         let count = effects.iter().filter(retried).count();
         let words = format!("{count} quarantined tasks are tried again");

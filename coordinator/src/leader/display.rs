@@ -7,11 +7,7 @@ use imgcalc_shared::build::BuildId;
 
 impl Core {
     pub(super) fn running(&self, build: &BuildId) -> Vec<Running> {
-        let of_build = self
-            .workers
-            .held
-            .values()
-            .filter(|held| held.build == *build);
+        let of_build = self.workers.held.values().filter(|held| held.build == *build);
         of_build
             .map(|held| {
                 let base = Running {

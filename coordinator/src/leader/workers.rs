@@ -1,6 +1,6 @@
 //! The workers a leader knows, and what each holds. All of it is soft: a new leader learns it again.
 
-use super::request::{Asked, Lease, LeaderError, Progress, Reply, WorkerFacts};
+use super::request::{Asked, LeaderError, Lease, Progress, Reply, WorkerFacts};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::TaskId;
 use std::collections::{BTreeMap, BTreeSet};

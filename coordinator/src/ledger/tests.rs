@@ -142,7 +142,7 @@ fn a_late_result_is_taken_while_its_task_is_open_and_never_replaces_one() {
     };
     state.apply(&Command::Submit {
         build: Box::new(build.clone()),
-            priority: 0,
+        priority: 0,
         at_ms: 1,
     });
     assert_eq!(state.apply(&lease("a")), [Effect::Leased { task: id, token: 1 }]);
@@ -170,7 +170,7 @@ fn only_the_tasks_own_faults_give_it_up() {
     let mut state = State::default();
     state.apply(&Command::Submit {
         build: Box::new(build.clone()),
-            priority: 0,
+        priority: 0,
         at_ms: 1,
     });
     let mut fail = |class| {

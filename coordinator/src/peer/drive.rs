@@ -61,7 +61,8 @@ pub(super) async fn drive<D: Disk + Send + 'static>(
             }
         }
         transport.update(&node.replica().members().addresses);
-        let turn = tokio::task::block_in_place(|| node.turn(now_ms(), &mut |message| transport.send(message)));
+        let turn =
+            tokio::task::block_in_place(|| node.turn(now_ms(), &mut |message| transport.send(message)));
         if let Err(error) = turn {
             let why = error.to_string();
             tracing::error!("{why}");

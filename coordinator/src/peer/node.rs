@@ -55,7 +55,10 @@ pub(crate) struct Node<D: Disk> {
 enum Role {
     /// Another leads, or nobody, or this one was elected and has not applied everything before its reign yet.
     Following,
-    Leading { core: Box<Core>, term: u64 },
+    Leading {
+        core: Box<Core>,
+        term: u64,
+    },
 }
 
 /// Answers that wait.
@@ -159,7 +162,9 @@ impl<D: Disk> Node<D> {
             Some(self.not_leader())
         } else if let Some(objection) = self.replica.members().objection(change) {
             Some(LeaderError::Refused(objection))
-        } else if change.steps.contains(&Step::Remove { peer: self.replica.id() }) {
+        } else if change.steps.contains(&Step::Remove {
+            peer: self.replica.id(),
+        }) {
             // The next leader removes this one.
             self.replica.hand_over();
             Some(LeaderError::NotLeader { leader: None })
@@ -201,7 +206,11 @@ impl<D: Disk> Node<D> {
             return Err(NodeError::Removed(self.replica.id()));
         }
         for (question, index) in turn.reads {
-            if self.waiting.asked.as_ref().is_some_and(|(asked, ..)| *asked == question)
+            if self
+                .waiting
+                .asked
+                .as_ref()
+                .is_some_and(|(asked, ..)| *asked == question)
                 && let Some((_, _, answers)) = self.waiting.asked.take()
             {
                 self.waiting.confirmed.push((index, answers));
@@ -306,7 +315,12 @@ impl<D: Disk> Node<D> {
             self.role = Role::Leading { core, term };
         }
         let applied = self.replica.applied();
-        while self.waiting.writes.front().is_some_and(|(index, _)| *index <= applied) {
+        while self
+            .waiting
+            .writes
+            .front()
+            .is_some_and(|(index, _)| *index <= applied)
+        {
             let (_, answers) = self.waiting.writes.pop_front().expect("looked at above");
             answers.into_iter().for_each(|answer| answer(Ok(())));
         }

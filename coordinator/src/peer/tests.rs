@@ -183,7 +183,12 @@ async fn a_task_is_taken_only_after_lease_and_grace_and_a_late_result_still_coun
     }
     assert!(again.token > held.token);
     assert!(
-        leader.progress(progress(&held, "slow")).await.unwrap().stop.is_some(),
+        leader
+            .progress(progress(&held, "slow"))
+            .await
+            .unwrap()
+            .stop
+            .is_some(),
         "the fenced attempt is told to stop"
     );
     // Its result comes late, but the task is open: taken. The second one is not needed any more.
@@ -226,7 +231,14 @@ async fn cancelling_stops_what_runs_and_submitting_again_goes_on() {
     register(&leader, "w", "h").await;
     let held = lease(&leader, "w").await;
     cancel(&leader, &build).await.unwrap();
-    assert!(leader.progress(progress(&held, "w")).await.unwrap().stop.is_some());
+    assert!(
+        leader
+            .progress(progress(&held, "w"))
+            .await
+            .unwrap()
+            .stop
+            .is_some()
+    );
     leader
         .fail(
             held.task.id(),
@@ -258,7 +270,10 @@ async fn a_lease_that_never_arrived_is_given_again_at_the_next_question() {
     assert_eq!(again.task, lost.task);
     assert!(again.token > lost.token);
     // A question that was overtaken on its way takes nothing away.
-    assert_eq!(leader.lease("w".into(), Duration::ZERO, 7).await.unwrap(), Asked::Nothing);
+    assert_eq!(
+        leader.lease("w".into(), Duration::ZERO, 7).await.unwrap(),
+        Asked::Nothing
+    );
     let told = leader.progress(progress(&again, "w")).await.unwrap();
     assert_eq!(told, Directive::default());
 }
@@ -269,7 +284,10 @@ async fn a_paused_build_gives_no_work_until_it_is_resumed() {
     let leader = leader(folder.path()).await;
     let (build, _) = leader.submit(testing::build(), 0).await.unwrap();
     register(&leader, "w", "h").await;
-    leader.direct(build.clone(), Some(Wanted::Pause), Some(3)).await.unwrap();
+    leader
+        .direct(build.clone(), Some(Wanted::Pause), Some(3))
+        .await
+        .unwrap();
     assert_eq!(ask(&leader, "w", 50).await, Asked::Nothing);
     let overview = leader.overview().await.unwrap();
     assert_eq!(overview.builds[0].phase, BuildPhase::Paused);
@@ -283,12 +301,18 @@ async fn a_task_that_was_given_up_can_be_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let leader = leader(folder.path()).await;
     let (build, _) = leader.submit(testing::build(), 0).await.unwrap();
-    assert!(leader.retry(build.clone(), String::new()).await.is_err(), "nothing is given up");
+    assert!(
+        leader.retry(build.clone(), String::new()).await.is_err(),
+        "nothing is given up"
+    );
     register(&leader, "w", "h").await;
     let failed = lease(&leader, "w").await;
     let (task, token) = (failed.task.id(), failed.token);
     let message = "not a number".to_string();
-    leader.fail(task, token, FailureClass::Numeric, message).await.unwrap();
+    leader
+        .fail(task, token, FailureClass::Numeric, message)
+        .await
+        .unwrap();
     let view = leader.view(build.clone()).await.unwrap();
     assert!(view.quarantined.contains(&task));
     assert_eq!(leader.retry(build.clone(), task.to_string()).await.unwrap(), 1);

@@ -166,7 +166,9 @@ impl Line {
         if let Some(status) = status
             && matches!(
                 status.code(),
-                tonic::Code::FailedPrecondition | tonic::Code::PermissionDenied | tonic::Code::Unauthenticated
+                tonic::Code::FailedPrecondition
+                    | tonic::Code::PermissionDenied
+                    | tonic::Code::Unauthenticated
             )
         {
             tracing::warn!(peer, "refuses what this peer says: {}", status.message());

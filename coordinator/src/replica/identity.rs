@@ -45,7 +45,9 @@ pub enum IdentityError {
         wanted_group: String,
     },
     /// A ledger lies there and nothing says whose.
-    #[error("the data directory {path} holds a ledger, but its file `peer` is missing; restore it from a copy")]
+    #[error(
+        "the data directory {path} holds a ledger, but its file `peer` is missing; restore it from a copy"
+    )]
     Missing {
         /// The directory.
         path: PathBuf,
@@ -90,12 +92,14 @@ impl Identity {
     pub fn read(folder: &Path) -> Result<Option<Identity>, IdentityError> {
         let path = folder.join(FILE);
         match std::fs::read(&path) {
-            Ok(bytes) => envelope::open(KIND, VERSION, &bytes)
-                .map(Some)
-                .map_err(|error| IdentityError::Damaged {
-                    path,
-                    what: error.to_string(),
-                }),
+            Ok(bytes) => {
+                envelope::open(KIND, VERSION, &bytes)
+                    .map(Some)
+                    .map_err(|error| IdentityError::Damaged {
+                        path,
+                        what: error.to_string(),
+                    })
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(IdentityError::Disk { path, error }),
         }

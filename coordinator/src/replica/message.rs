@@ -75,7 +75,11 @@ impl Message {
         if kind == MessageType::MsgSnapshot {
             let snapshot = message.snapshot.as_ref();
             let snapshot = snapshot.ok_or_else(|| bad("its snapshot is missing"))?;
-            if snapshot.metadata.as_ref().is_none_or(|metadata| metadata.conf_state.is_none()) {
+            if snapshot
+                .metadata
+                .as_ref()
+                .is_none_or(|metadata| metadata.conf_state.is_none())
+            {
                 return Err(bad("its snapshot does not say what it is of"));
             }
             open_snapshot(&snapshot.data).map_err(|error| BadMessage(error.to_string()))?;
@@ -102,12 +106,21 @@ pub(super) fn open_snapshot(sealed: &[u8]) -> Result<(Members, Vec<u8>), LogErro
         path: "ledger".into(),
         what: format!("a snapshot from another peer {what}"),
     };
-    let (body, checksum) = sealed.split_last_chunk::<8>().ok_or_else(|| damaged("is too short"))?;
+    let (body, checksum) = sealed
+        .split_last_chunk::<8>()
+        .ok_or_else(|| damaged("is too short"))?;
     if twox_hash::XxHash3_64::oneshot(body) != u64::from_le_bytes(*checksum) {
         return Err(damaged("does not match its checksum"));
     }
-    let (length, rest) = body.split_first_chunk::<8>().ok_or_else(|| damaged("is too short"))?;
+    let (length, rest) = body
+        .split_first_chunk::<8>()
+        .ok_or_else(|| damaged("is too short"))?;
     let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-    let (members, image) = rest.split_at_checked(length).ok_or_else(|| damaged("is too short"))?;
-    Ok((Members::read(members, "a snapshot from another peer")?, image.to_vec()))
+    let (members, image) = rest
+        .split_at_checked(length)
+        .ok_or_else(|| damaged("is too short"))?;
+    Ok((
+        Members::read(members, "a snapshot from another peer")?,
+        image.to_vec(),
+    ))
 }

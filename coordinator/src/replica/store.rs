@@ -122,7 +122,10 @@ impl Storage for Store {
             return Err(StorageError::Compacted.into());
         }
         let at = |index: u64| (index - self.start.0 - 1) as usize;
-        let found = self.entries.get(at(low)..at(high)).ok_or(StorageError::Unavailable)?;
+        let found = self
+            .entries
+            .get(at(low)..at(high))
+            .ok_or(StorageError::Unavailable)?;
         let mut found = found.to_vec();
         raft::util::limit_size(&mut found, max_size.into());
         Ok(found)

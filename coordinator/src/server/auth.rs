@@ -13,15 +13,17 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
-/// Who may call a method, by its path.
-pub fn caller_of(path: &str) -> Option<Role> {
-    let (service, method) = path.strip_prefix("/imgcalc.v1.")?.split_once('/')?;
-    match (service, method) {
-        ("Workers", _) => Some(Role::Worker),
-        ("Builds", _) => Some(Role::Client),
-        ("Peers", "Deliver") => Some(Role::Peer),
-        ("Peers", "Members" | "Change") => Some(Role::Client),
-        _ => None,
+/// Who may call a method, by its path; nobody may call one that is not known.
+pub fn callers_of(path: &str) -> &'static [Role] {
+    let named = path.strip_prefix("/imgcalc.v1.");
+    match named.and_then(|named| named.split_once('/')) {
+        Some(("Workers", _)) => &[Role::Worker],
+        Some(("Builds", _)) => &[Role::Client],
+        Some(("Peers", "Deliver")) => &[Role::Peer],
+        // A peer that joins asks whom it joins.
+        Some(("Peers", "Members")) => &[Role::Client, Role::Peer],
+        Some(("Peers", "Change")) => &[Role::Client],
+        _ => &[],
     }
 }
 
@@ -59,7 +61,8 @@ impl Auth {
             return Ok(());
         };
         let path = request.uri().path();
-        let Some(needed) = caller_of(path) else {
+        let callers = callers_of(path);
+        let Some(needed) = callers.first().copied() else {
             return Err(Status::permission_denied(
                 "nobody may call this method; is the caller of another version than the coordinator?",
             ));
@@ -69,13 +72,13 @@ impl Auth {
                 "the certificate of the caller names no role; issue one with `imgcalc certs add`",
             ));
         };
-        if role != needed {
+        if !callers.contains(&role) {
             return Err(Status::permission_denied(format!(
                 "{path} is for a {needed}, and the certificate says {role}; \
                  give --credentials the folder of a {needed}"
             )));
         }
-        let accepted = match needed {
+        let accepted = match role {
             Role::Peer => return Ok(()),
             Role::Worker => &tokens.worker,
             Role::Client => &tokens.client,

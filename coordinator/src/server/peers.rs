@@ -18,7 +18,10 @@ pub(super) struct Service {
 
 #[tonic::async_trait]
 impl Peers for Service {
-    async fn deliver(&self, request: Request<Streaming<PeerFrame>>) -> Result<Response<DeliverReply>, Status> {
+    async fn deliver(
+        &self,
+        request: Request<Streaming<PeerFrame>>,
+    ) -> Result<Response<DeliverReply>, Status> {
         let mut frames = request.into_inner();
         let mut begun: BTreeMap<PeerId, Vec<u8>> = BTreeMap::new();
         while let Some(frame) = frames.message().await? {
@@ -50,8 +53,7 @@ impl Peers for Service {
     }
 
     async fn change(&self, request: Request<ChangeRequest>) -> Result<Response<ChangeReply>, Status> {
-        let change =
-            from_wire("change_json", &request.into_inner().change_json).map_err(|status| *status)?;
+        let change = from_wire("change_json", &request.into_inner().change_json).map_err(|status| *status)?;
         self.peer.change(change).await.map_err(status)?;
         Ok(Response::new(ChangeReply {}))
     }

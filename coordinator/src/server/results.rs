@@ -42,7 +42,10 @@ impl Results {
         match tokio::time::timeout(LOOK_MAX, look(&*store, &prefix, weights)).await {
             Ok(found) => Ok(found.map(|what| format!("{what} (base {base})"))),
             Err(_) => {
-                tracing::debug!(base, "the base does not answer in time; the result is taken unseen");
+                tracing::debug!(
+                    base,
+                    "the base does not answer in time; the result is taken unseen"
+                );
                 Ok(None)
             }
         }
