@@ -48,7 +48,7 @@
 //! that cannot be read on: it is discarded as never acknowledged if it stands after the mark, no later batch is there,
 //! and a whole sector of it is as blank as before it was written. Everything else is damage, and the log is not opened.
 //! For this a body that would have a sector with less than two bytes that are not zero is written under a mask
-//! ([`batch`]), so a flipped bit is never taken for a lost sector. One damaged mark makes no difference. With both
+//! (`batch.rs`), so a flipped bit is never taken for a lost sector. One damaged mark makes no difference. With both
 //! damaged nobody knows what was acknowledged, and the log is not opened; no crash does that.
 //!
 //! **What is only seen is not trusted.** After a failed sync nothing more is written; the next opening writes what

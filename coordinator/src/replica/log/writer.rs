@@ -73,7 +73,8 @@ impl<D: Disk> Log<D> {
         Ok((log, found.recovered))
     }
 
-    /// Reads what a log holds and changes nothing. A folder without one holds nothing.
+    /// Reads what a log holds and changes nothing. A folder without one holds nothing. It promises nothing: what a
+    /// failed process left may be seen here and yet not be on the disk.
     pub fn read(disk: &D) -> Result<Recovered, LogError> {
         let _lock = lock(disk, false)?;
         Ok(recover::look(disk)?.recovered)
