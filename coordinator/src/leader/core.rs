@@ -274,6 +274,9 @@ impl Core {
             Effect::Committed { .. } => {
                 // Any other attempt at this task is void now.
                 self.workers.held.retain(|_, held| held.task != task);
+                if let Some(held) = &held {
+                    self.workers.finished(held, now_ms);
+                }
                 if let Some(Held {
                     build: Some(build),
                     what,

@@ -13,6 +13,8 @@ pub(super) struct Workers {
     pub(super) known: BTreeMap<String, Known>,
     /// Attempts that run, by fencing token.
     pub(super) held: BTreeMap<u64, Held>,
+    /// Token of the last attempt given for a build: who was served longest ago.
+    served: BTreeMap<BuildId, u64>,
 }
 
 #[derive(Debug)]
@@ -21,6 +23,16 @@ pub(super) struct Known {
     pub(super) heard_at_ms: u64,
     /// Its open question for work, with the time by which it wants an answer.
     pub(super) asking: Option<(Reply<Asked>, u64)>,
+    /// What it did last and its runner may still hold.
+    pub(super) finished: Option<Finished>,
+}
+
+/// What a worker finished last.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) task: TaskId,
+    pub(super) build: BuildId,
+    pub(super) at_ms: u64,
 }
 
 #[derive(Debug)]
@@ -40,6 +52,7 @@ impl Workers {
             facts,
             heard_at_ms: now_ms,
             asking: None,
+            finished: None,
         };
         self.known.insert(known.facts.name.clone(), known);
     }
@@ -79,6 +92,33 @@ impl Workers {
         self.known.retain(|name, known| {
             known.asking.is_some() || known.heard_at_ms + SILENT_MS_MAX > now_ms || holders.contains(name)
         });
+    }
+
+    /// Notes what a worker finished: what comes next of it is best done there.
+    pub(super) fn finished(&mut self, held: &Held, now_ms: u64) {
+        if let (Some(known), Some(build)) = (self.known.get_mut(&held.worker), &held.build) {
+            known.finished = Some(Finished {
+                task: held.task,
+                build: build.clone(),
+                at_ms: now_ms,
+            });
+        }
+    }
+
+    /// Notes that a build was given an attempt.
+    pub(super) fn serve(&mut self, build: &BuildId, token: u64) {
+        self.served.insert(build.clone(), token);
+    }
+
+    /// When a build was last served, as a number that rises; 0: never by this leader.
+    pub(super) fn served(&self, build: &BuildId) -> u64 {
+        self.served.get(build).copied().unwrap_or(0)
+    }
+
+    /// How many attempts of a build run.
+    pub(super) fn held_by(&self, build: &BuildId) -> usize {
+        let of_build = |held: &&Held| held.build.as_ref() == Some(build);
+        self.held.values().filter(of_build).count()
     }
 
     /// What a worker holds.

@@ -42,6 +42,9 @@ pub struct BuildState {
     pub phase: BuildPhase,
     /// When it was first submitted, milliseconds since 1970.
     pub submitted_at_ms: u64,
+    /// Builds of higher priority get workers first.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// Where a build stands.
@@ -171,6 +174,7 @@ impl State {
             build: build.clone(),
             phase: BuildPhase::Running,
             submitted_at_ms: at_ms,
+            priority: 0,
         };
         let state = self.builds.entry(id.clone()).or_insert(fresh);
         if state.phase == BuildPhase::Cancelled {
