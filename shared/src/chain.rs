@@ -69,8 +69,9 @@ pub fn extend(trained: &[Format], added: &[Format], segments: usize, mut train: 
     }
 }
 
-/// Links of a round that wait for one another when no other is ancestor to it than those trained before: what no
-/// number of workers shortens. `first` is the round that holds the root.
+/// The most links of a round that wait for one another, whatever number of workers there is. They are fewer where a
+/// format of an earlier round lies inside a segment: what follows starts from that one. `first` is a build's first
+/// round.
 pub fn links_in_sequence(formats: usize, segments: usize, first: bool) -> usize {
     let segments = segments.max(1);
     if first && formats > 0 {
