@@ -1,7 +1,7 @@
 //! The plan under any order of results and under failures.
 
 use super::testing::{build, run};
-use super::{Known, Stage, Standing, plan};
+use super::{Known, Planned, Stage, Standing, plan};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::chain::{Strategy, links_in_sequence};
 use imgcalc_shared::explore::TrainedLink;
@@ -209,7 +209,10 @@ fn a_path_holds_whatever_waits_for_the_task() {
             links += 1;
             assert!(path(*parent) > planned.path);
         }
-        let of_family = |other: &&Planned| matches!(&other.task, Task::Columns { family, .. } if *family == format.family());
+        let of_family = |other: &&Planned| match &other.task {
+            Task::Columns { family, .. } => *family == format.family(),
+            _ => false,
+        };
         let columns = first.tasks.iter().find(of_family).unwrap();
         assert!(columns.path >= columns.cost + planned.path);
     }
