@@ -5,6 +5,7 @@
 //! training on pixels for the JPEG baseline depends on nothing.
 
 mod chain;
+mod path;
 mod profile;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -15,6 +16,7 @@ use imgcalc_shared::build::Build;
 use imgcalc_shared::explore::{Answer, Findings};
 use imgcalc_shared::format::Format;
 use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId};
+pub use path::CriticalPath;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +54,12 @@ pub struct Planned {
     pub stage: Stage,
     /// Where it stands.
     pub standing: Standing,
+    /// Estimated work, in epochs on pixels: see [`Build::training_cost`]. Columns take one pass over the images and
+    /// count as one; profiles, which are short and first anyway, as nothing.
+    pub cost: f64,
+    /// Estimated work from the start of this task to the end of the build along the longest path of what waits for
+    /// it, in epochs on pixels: the time a delay of it costs if there are workers enough.
+    pub path: f64,
 }
 
 /// Where a wanted task stands, as far as results tell.
@@ -96,6 +104,25 @@ impl Known<'_> {
     }
 }
 
+impl Planned {
+    /// A wanted task; what it is to the others is weighed when all are there.
+    fn new(id: TaskId, task: Task, stage: Stage, standing: Standing) -> Planned {
+        Planned {
+            id,
+            task,
+            stage,
+            standing,
+            cost: 0.0,
+            path: 0.0,
+        }
+    }
+
+    /// Whether nobody will do it any more.
+    fn has_ended(&self) -> bool {
+        matches!(self.standing, Standing::Done | Standing::Quarantined)
+    }
+}
+
 impl Plan {
     /// The answer as far as it is known.
     pub fn answer(&self, build: &Build) -> Answer {
@@ -105,8 +132,8 @@ impl Plan {
     /// Tasks of a stage: done (or given up) and known so far.
     pub fn progress(&self, stage: Stage) -> (usize, usize) {
         let of_stage = self.tasks.iter().filter(|planned| planned.stage == stage);
-        let ended = |planned: &&Planned| matches!(planned.standing, Standing::Done | Standing::Quarantined);
-        (of_stage.clone().filter(ended).count(), of_stage.count())
+        let ended = of_stage.clone().filter(|planned| planned.has_ended());
+        (ended.count(), of_stage.count())
     }
 }
 
@@ -115,9 +142,7 @@ pub fn plan(build: &Build, known: Known) -> Plan {
     let (feasible, _) = build.space.split(build.size);
     let mut findings = Findings::default();
     let mut tasks = profile::tasks(build, &feasible, known, &mut findings);
-    let profiled = tasks
-        .iter()
-        .all(|planned| matches!(planned.standing, Standing::Done | Standing::Quarantined));
+    let profiled = tasks.iter().all(Planned::has_ended);
 
     let baseline = baseline(build);
     let baseline_id = baseline.id();
@@ -134,27 +159,29 @@ pub fn plan(build: &Build, known: Known) -> Plan {
     let mut chain_expected = per_build.min(feasible.len());
     let mut refused = None;
     let mut complete = false;
+    let mut ahead = path::whole_chain(build, &feasible);
     if profiled {
         refused = profile::refuse(build, &feasible, &findings);
         if refused.is_none() {
             let chain = chain::tasks(build, &feasible, known, &mut findings);
             chain_expected = chain.expected;
             complete = chain.complete;
+            ahead = path::later_rounds(build, &feasible, chain.rounds_left);
             tasks.extend(chain.tasks);
         }
     }
     // The baseline waits for nothing, but a refused build must not spend a training on it.
     if refused.is_none() {
-        tasks.push(Planned {
-            id: baseline_id,
-            task: baseline,
-            stage: Stage::Baseline,
-            standing: baseline_standing,
-        });
+        tasks.push(Planned::new(
+            baseline_id,
+            baseline,
+            Stage::Baseline,
+            baseline_standing,
+        ));
     }
     tasks.sort_by_key(|planned| planned.stage);
-    let ended = |planned: &Planned| matches!(planned.standing, Standing::Done | Standing::Quarantined);
-    let complete = refused.is_some() || (complete && tasks.iter().all(ended));
+    path::weigh(build, &mut tasks, ahead);
+    let complete = refused.is_some() || (complete && tasks.iter().all(Planned::has_ended));
     Plan {
         tasks,
         chain_expected,

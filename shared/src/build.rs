@@ -45,6 +45,10 @@ pub struct Build {
     pub transfer: Hyper,
     /// Where the first weights of sampled formats come from.
     pub strategy: Strategy,
+    /// Parts of a round's chain that wait for nothing of one another: see [`crate::chain`]. One is not written, so
+    /// that builds keep the names they had before there were segments.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub segments: u16,
     /// Parts the formats are cut into.
     pub buckets: u16,
     /// Buckets sampled.
@@ -117,6 +121,14 @@ impl Build {
         };
         f64::from(hyper.epochs) * self.epoch_cost(shape)
     }
+}
+
+fn whole() -> u16 {
+    1
+}
+
+fn is_whole(segments: &u16) -> bool {
+    *segments == whole()
 }
 
 impl std::fmt::Display for BuildId {

@@ -34,6 +34,9 @@ pub struct Spec {
     /// How the space is sampled.
     #[serde(default)]
     pub buckets: BucketSpec,
+    /// How the sampled formats are linked.
+    #[serde(default)]
+    pub chain: ChainSpec,
     /// How costs are measured.
     #[serde(default)]
     pub profile: ProfileSpec,
@@ -105,6 +108,15 @@ pub struct BucketSpec {
     pub choice: Choice,
     /// Seed of `random`.
     pub seed: u64,
+}
+
+/// `[chain]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChainSpec {
+    /// Parts into which a round's formats are cut so that as many workers can train at once; 1 is the published
+    /// chain. See [`crate::chain`] for what it shortens and what it costs.
+    pub segments: u16,
 }
 
 /// `[profile]`.
@@ -204,6 +216,12 @@ impl Default for BucketSpec {
             choice: Choice::Bend,
             seed: 0,
         }
+    }
+}
+
+impl Default for ChainSpec {
+    fn default() -> Self {
+        ChainSpec { segments: 1 }
     }
 }
 

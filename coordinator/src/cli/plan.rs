@@ -51,6 +51,7 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     let shapes = profiles(|task| matches!(task, Task::ProfileExecute { .. }));
     let families = profiles(|task| matches!(task, Task::ProfileAccess { .. }));
     let trainings = whole.progress(Stage::Chain).1;
+    let critical = whole.critical_path();
     if arguments.json {
         return output::json(&json!({
             "formats": space,
@@ -61,6 +62,9 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
             "buckets": build.buckets,
             "buckets_sampled": build.buckets_sampled,
             "trainings": trainings,
+            "segments": build.segments,
+            "trainings_in_sequence": critical.trainings,
+            "cost_epochs_in_sequence": critical.cost,
             "cost_epochs": cost,
             "cost_epochs_brute_force": brute_force,
         }));
@@ -93,6 +97,15 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     output::print(&format!(
         "cost        about {cost:.0} epochs on pixels' size, brute force {brute_force:.0} ({:.0}× less)",
         brute_force / cost.max(f64::MIN_POSITIVE)
+    ));
+    output::print(&format!(
+        "in sequence {} trainings of the chain, about {:.0} epochs: no number of workers makes it shorter ({})",
+        critical.trainings,
+        critical.cost,
+        match build.segments {
+            1 => "one segment; `chain.segments` cuts it".to_string(),
+            segments => format!("{segments} segments"),
+        }
     ));
     eprintln!(
         "The sampled buckets depend on measured times and accuracies; the cost is that of a rehearsal with made-up ones."

@@ -54,6 +54,7 @@ impl Core {
                 self.workers.held.retain(|_, held| held.task != task);
                 if let Some(held) = held {
                     self.exclusions.completed(task, &held.host, now_ms);
+                    self.workers.finished(&held, now_ms);
                     let line = format!("{}: done{words}", held.what);
                     self.logbook.write(&held.build, &held.worker, &line);
                 }

@@ -50,9 +50,9 @@ impl Exclusions {
         self.until_ms.get(host).is_some_and(|until| *until > now_ms)
     }
 
-    /// Whether a task failed on a host before: another is better, if there is one.
-    pub(super) fn failed_on(&self, task: &TaskId, host: &str) -> bool {
-        self.failed.get(task).is_some_and(|hosts| hosts.contains(host))
+    /// Hosts on which a task failed before: another is better, if there is one.
+    pub(super) fn failed_on(&self, task: &TaskId) -> impl Iterator<Item = &String> {
+        self.failed.get(task).into_iter().flatten()
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
         for number in 0..3 {
             assert!(!exclusions.is_excluded("bad", 0));
             exclusions.failed(task(number), "bad", FailureClass::Application);
-            assert!(exclusions.failed_on(&task(number), "bad"));
+            assert!(exclusions.failed_on(&task(number)).eq(["bad"]));
             exclusions.completed(task(number), "good", 0);
         }
         assert!(exclusions.is_excluded("bad", EXCLUDED_MS - 1));

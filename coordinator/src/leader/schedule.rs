@@ -4,11 +4,17 @@ use super::core::Core;
 use super::request::{Asked, Lease};
 use super::workers::Held;
 use crate::ledger::{BuildPhase, Command, Effect, Ending, Phase};
-use crate::placement::{Busy, Place, Ready, place};
-use crate::plan::{Standing, plan};
+use crate::placement::{Busy, Last, Place, Problem, Ready, Share, family, place};
+use crate::plan::{Planned, Standing, plan};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// A training waits this long for the worker that just finished its parent to ask again, ms: that takes a round trip,
+/// and another worker would spend longer on a runner, columns and weights.
+const RETURN_MS: u64 = 500;
 
 impl Core {
     pub(super) fn expire(&mut self, now_ms: u64) {
@@ -70,25 +76,32 @@ impl Core {
         }
     }
 
-    /// Tasks that can be done now, builds in the order in which they were submitted.
-    fn ready(&self, now_ms: u64) -> Vec<(BuildId, Task)> {
+    /// Tasks that can be done now, by build: those that get workers first come first, so that a task two builds want
+    /// is done for the one that is served earlier.
+    fn ready(&self, now_ms: u64) -> Vec<(BuildId, Vec<&Planned>)> {
         let mut builds: Vec<&BuildId> = self.plans.keys().collect();
-        builds.sort_by_key(|id| self.state.builds().get(*id).map(|state| state.submitted_at_ms));
+        builds.sort_by_key(|id| {
+            let state = &self.state.builds()[*id];
+            (Reverse(state.priority), state.submitted_at_ms)
+        });
         let free = |id: &TaskId| {
             let open = self.state.open().get(id);
             let waits = open.is_none_or(|open| open.phase == Phase::Waiting);
             waits && self.not_before_ms.get(id).is_none_or(|at| *at <= now_ms)
         };
-        let mut seen = std::collections::BTreeSet::new();
-        let mut ready = Vec::new();
-        for build in builds {
-            for planned in &self.plans[build].tasks {
-                if planned.standing == Standing::Ready && free(&planned.id) && seen.insert(planned.id) {
-                    ready.push((build.clone(), planned.task.clone()));
-                }
-            }
-        }
-        ready
+        let mut seen = BTreeSet::new();
+        let mut of_build = |build: &BuildId| {
+            let tasks = self.plans[build].tasks.iter();
+            tasks
+                .filter(|planned| {
+                    planned.standing == Standing::Ready && free(&planned.id) && seen.insert(planned.id)
+                })
+                .collect()
+        };
+        builds
+            .into_iter()
+            .map(|build| (build.clone(), of_build(build)))
+            .collect()
     }
 
     pub(super) fn assign(&mut self, now_ms: u64) {
@@ -96,32 +109,62 @@ impl Core {
             return;
         }
         let names: Vec<String> = self.workers.known.keys().cloned().collect();
-        let places: Vec<Place> = names.iter().map(|name| self.place(name)).collect();
         let ready = self.ready(now_ms);
-        let problem: Vec<Ready> = ready
+        let mut problem = Problem::default();
+        let mut tasks: Vec<(BuildId, Task)> = Vec::new();
+        for (index, (build, of_build)) in ready.iter().enumerate() {
+            let state = &self.state.builds()[build];
+            problem.builds.push(Share {
+                priority: state.priority,
+                held: self.workers.held_by(build),
+                served: self.workers.served(build),
+            });
+            for planned in of_build {
+                for host in self.exclusions.failed_on(&planned.id) {
+                    let there = |name: &&String| self.workers.known[*name].facts.host == *host;
+                    let places = names.iter().enumerate().filter(|(_, name)| there(name));
+                    let task = problem.tasks.len();
+                    problem.failed.extend(places.map(|(at, _)| (task, at)));
+                }
+                problem.tasks.push(Ready::of(planned, index, &state.build.base));
+                tasks.push((build.clone(), planned.task.clone()));
+            }
+        }
+        let index_of = |build: &BuildId| ready.iter().position(|(id, _)| id == build);
+        problem.places = names
             .iter()
-            .map(|(_, task)| Ready {
-                exclusive: task.is_profile(),
-                hardware: task.hardware().map(str::to_string),
-            })
+            .map(|name| self.place(name, index_of, now_ms))
             .collect();
-        for (task, at) in place(&problem, &places) {
-            let (build, task) = ready[task].clone();
+        for (task, at) in place(&problem) {
+            let (build, task) = tasks[task].clone();
             self.grant(build, task, &names[at], now_ms);
         }
     }
 
-    fn place(&self, name: &str) -> Place {
+    fn place(&self, name: &str, index_of: impl Fn(&BuildId) -> Option<usize>, now_ms: u64) -> Place {
         let known = &self.workers.known[name];
         let busy = self
             .workers
             .holding(name)
             .map(|held| if held.profile { Busy::Profile } else { Busy::Work });
+        let last = known.finished.as_ref().and_then(|finished| {
+            let committed = self.state.committed().get(&finished.task);
+            Some(Last {
+                task: finished.task,
+                build: index_of(&finished.build)?,
+                family: committed.and_then(|committed| family(&committed.task)),
+            })
+        });
+        let finished_at_ms = known.finished.as_ref().map(|finished| finished.at_ms);
         Place {
             host: known.facts.host.clone(),
             hardware: known.facts.hardware.clone(),
+            base: known.facts.base.clone(),
             waiting: known.asking.is_some(),
+            returning: finished_at_ms.is_some_and(|at| now_ms < at + RETURN_MS),
+            closed: self.workers.is_draining(name) || self.exclusions.is_excluded(&known.facts.host, now_ms),
             busy,
+            last,
         }
     }
 
@@ -150,6 +193,7 @@ impl Core {
             base,
             build,
         };
+        self.workers.serve(&lease.build, token);
         let held = Held::of(&lease, worker, &host, sequence, now_ms);
         self.workers.held.insert(token, held);
         if let Some(question) = self.workers.take_question(worker) {

@@ -15,6 +15,8 @@ pub(super) struct Workers {
     pub(super) held: BTreeMap<u64, Held>,
     /// Workers that are to end.
     draining: BTreeSet<String>,
+    /// Token of the last attempt given for a build: who was served longest ago.
+    served: BTreeMap<BuildId, u64>,
 }
 
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Known {
     pub(super) heard_at_ms: u64,
     /// Its open question for work.
     pub(super) asking: Option<Question>,
+    /// What it did last and its runner may still hold.
+    pub(super) finished: Option<Finished>,
 }
 
 /// A worker's open question for work.
@@ -32,6 +36,14 @@ pub(super) struct Question {
     pub(super) sequence: u64,
     /// By when it wants an answer.
     pub(super) until_ms: u64,
+}
+
+/// What a worker finished last.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) task: TaskId,
+    pub(super) build: BuildId,
+    pub(super) at_ms: u64,
 }
 
 #[derive(Debug)]
@@ -54,6 +66,7 @@ impl Workers {
             facts,
             heard_at_ms: now_ms,
             asking: None,
+            finished: None,
         };
         self.known.insert(known.facts.name.clone(), known);
     }
@@ -134,6 +147,33 @@ impl Workers {
                 let _ = question.reply.send(Err(error.clone()));
             }
         }
+    }
+
+    /// Notes what a worker finished: what comes next of it is best done there.
+    pub(super) fn finished(&mut self, held: &Held, now_ms: u64) {
+        if let Some(known) = self.known.get_mut(&held.worker) {
+            known.finished = Some(Finished {
+                task: held.task,
+                build: held.build.clone(),
+                at_ms: now_ms,
+            });
+        }
+    }
+
+    /// Notes that a build was given an attempt.
+    pub(super) fn serve(&mut self, build: &BuildId, token: u64) {
+        self.served.insert(build.clone(), token);
+    }
+
+    /// When a build was last served, as a number that rises; 0: never by this leader.
+    pub(super) fn served(&self, build: &BuildId) -> u64 {
+        self.served.get(build).copied().unwrap_or(0)
+    }
+
+    /// How many attempts of a build run.
+    pub(super) fn held_by(&self, build: &BuildId) -> usize {
+        let of_build = |held: &&Held| held.build == *build;
+        self.held.values().filter(of_build).count()
     }
 
     /// What a worker holds.

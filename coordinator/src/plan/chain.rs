@@ -20,6 +20,8 @@ pub(super) struct Chain {
     pub(super) expected: usize,
     /// Whether no round is left to decide.
     pub(super) complete: bool,
+    /// Rounds that are not decided yet, as far as can be told.
+    pub(super) rounds_left: usize,
 }
 
 struct Walk<'a> {
@@ -86,6 +88,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         };
         sampled.extend(round.iter().map(|&bucket| (bucket, best(bucket))));
     };
+    // Whatever is left after the first round comes bucket by bucket.
     let rounds_left = wanted.min(buckets.len()) - findings.sampled.len();
     expected +=
         rounds_left * usize::from(build.formats_per_bucket).min(feasible.len() / buckets.len().max(1));
@@ -94,6 +97,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         tasks: walk.tasks,
         expected,
         complete,
+        rounds_left,
     }
 }
 
@@ -107,55 +111,48 @@ fn chosen(build: &Build, buckets: &Buckets, bucket: usize) -> Vec<Format> {
 impl Walk<'_> {
     /// Plans a round, densest format first; whether all of it has ended.
     fn round(&mut self, number: usize, formats: &[Format], findings: &mut Findings) -> bool {
-        let mut formats = formats.to_vec();
-        formats.sort_by(|a, b| a.density_order(*b));
+        let from_scratch = self.build.strategy == Strategy::Scratch;
+        let trained: Vec<Format> = match from_scratch {
+            true => Vec::new(),
+            false => self.trained.keys().copied().collect(),
+        };
         let mut ended = true;
-        for format in formats {
-            // From scratch nothing is anybody's ancestor.
-            let trained: Vec<Format> = match self.build.strategy {
-                Strategy::DenseToSparse => self.trained.keys().copied().collect(),
-                Strategy::Scratch => Vec::new(),
-            };
-            for link in extend(&trained, &[format]) {
-                ended &= self.link(link, number, findings);
-            }
-        }
+        extend(&trained, formats, usize::from(self.build.segments), |link| {
+            let standing = self.link(link, number, findings);
+            ended &= matches!(standing, Standing::Done | Standing::Quarantined);
+            // A link that failed for good is no ancestor: the formats after it start from the nearest denser one that
+            // did train. They cannot have started before, since they wait for it. From scratch nothing is one.
+            standing != Standing::Quarantined && !from_scratch
+        });
         ended
     }
 
-    /// Plans one link; whether it has ended. A link that failed for good is no ancestor: the formats after it start
-    /// from the nearest denser one that did train. They cannot have started before, since they wait for it.
-    fn link(&mut self, link: Link, number: usize, findings: &mut Findings) -> bool {
+    /// Plans one link; where it stands.
+    fn link(&mut self, link: Link, number: usize, findings: &mut Findings) -> Standing {
         let columns = self.columns(link.format.family(), findings);
         if columns == Standing::Quarantined {
             findings.missing.push(format!("the training of {}", link.format));
-            return true;
+            return columns;
         }
         let parent = link.parent.and_then(|parent| self.trained.get(&parent)).copied();
         let parent_done = parent.is_none_or(|id| self.known.results.contains_key(&id));
         let task = self.training(link.format, parent.map_or(Start::Scratch, Start::Weights));
         let id = task.id();
         let standing = self.known.standing(id, columns == Standing::Done && parent_done);
-        self.tasks.push(Planned {
-            id,
-            task,
-            stage: Stage::Chain,
-            standing,
-        });
+        self.tasks.push(Planned::new(id, task, Stage::Chain, standing));
         if standing == Standing::Quarantined {
             findings.missing.push(format!("the training of {}", link.format));
-            return true;
+            return standing;
         }
         self.trained.insert(link.format, id);
-        let Some(Outcome::Train(trained)) = self.known.results.get(&id) else {
-            return false;
-        };
-        findings.chain.push(TrainedLink {
-            link,
-            round: number,
-            trained: trained.clone(),
-        });
-        true
+        if let Some(Outcome::Train(trained)) = self.known.results.get(&id) {
+            findings.chain.push(TrainedLink {
+                link,
+                round: number,
+                trained: trained.clone(),
+            });
+        }
+        standing
     }
 
     fn training(&self, format: Format, start: Start) -> Task {
@@ -193,12 +190,7 @@ impl Walk<'_> {
         if standing == Standing::Quarantined {
             findings.missing.push(format!("the columns of {family}"));
         }
-        self.tasks.push(Planned {
-            id,
-            task,
-            stage: Stage::Columns,
-            standing,
-        });
+        self.tasks.push(Planned::new(id, task, Stage::Columns, standing));
         self.columns.insert(family, standing);
         standing
     }

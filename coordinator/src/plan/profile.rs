@@ -24,12 +24,7 @@ pub(super) fn tasks(
             None if standing == Standing::Quarantined => findings.missing.push(task.to_string()),
             None => {}
         }
-        tasks.push(Planned {
-            id,
-            task,
-            stage: Stage::Profile,
-            standing,
-        });
+        tasks.push(Planned::new(id, task, Stage::Profile, standing));
     };
     for (_, formats) in by_family(feasible) {
         let hardware = build.hardware.clone();

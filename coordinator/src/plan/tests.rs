@@ -1,9 +1,10 @@
 //! The plan under any order of results and under failures.
 
 use super::testing::{build, run};
-use super::{Known, Stage, Standing, plan};
+use super::{Known, Planned, Stage, Standing, plan};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::chain::Strategy;
+use imgcalc_shared::chain::{Strategy, links_in_sequence};
+use imgcalc_shared::explore::TrainedLink;
 use imgcalc_shared::task::{Input, Start, Task};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,12 +126,108 @@ fn a_budget_that_nothing_fits_is_refused_before_any_training() {
     assert_eq!(results.len(), 34);
 }
 
+#[test]
+fn segments_shorten_the_sequence_and_change_no_number_of_trainings() {
+    let cut = |segments| {
+        let build = Build { segments, ..build() };
+        let (done, _) = run(&build, |_| 0, |_| false);
+        assert!(done.complete);
+        assert_eq!(done.findings.chain.len(), 15);
+        let scratch = |link: &&TrainedLink| link.link.parent.is_none();
+        assert_eq!(done.findings.chain.iter().filter(scratch).count(), 1, "one root");
+        done.critical_path()
+    };
+    // Five buckets of three: a first round of two buckets, then one by one.
+    let most = |segments| links_in_sequence(6, segments, true) + 3 * links_in_sequence(3, segments, false);
+    let found = [1, 2, 3].map(cut);
+    for (path, segments) in found.iter().zip(1..) {
+        assert!(
+            path.trainings <= most(segments),
+            "{path:?} with {segments} segments"
+        );
+        assert!(path.trainings >= 4, "four rounds wait for one another");
+    }
+    assert_eq!(most(1), 15);
+    assert_eq!(found[2].trainings, most(3));
+    assert!(found[0].trainings > found[1].trainings && found[1].trainings > found[2].trainings);
+    assert!(found[0].cost > found[2].cost);
+}
+
+#[test]
+fn a_path_holds_whatever_waits_for_the_task() {
+    let build = Build {
+        segments: 2,
+        ..build()
+    };
+    let (results, quarantined) = (BTreeMap::new(), BTreeSet::new());
+    let known = Known {
+        results: &results,
+        quarantined: &quarantined,
+    };
+    let nothing = plan(&build, known);
+    let profiles = nothing
+        .tasks
+        .iter()
+        .filter(|planned| planned.stage == Stage::Profile);
+    let least = profiles.map(|planned| planned.path).fold(f64::INFINITY, f64::min);
+    assert!(
+        least > nothing.tasks.last().unwrap().cost,
+        "the chain is longer than the baseline"
+    );
+
+    // Profiled and nothing more: the first round is known.
+    let (_, mut results) = run(&build, |_| 0, |_| false);
+    let ids = nothing
+        .tasks
+        .iter()
+        .filter(|planned| planned.stage == Stage::Profile);
+    let profiled: BTreeSet<_> = ids.map(|planned| planned.id).collect();
+    results.retain(|id, _| profiled.contains(id));
+    let first = plan(
+        &build,
+        Known {
+            results: &results,
+            ..known
+        },
+    );
+    let path = |id| first.tasks.iter().find(|planned| planned.id == id).unwrap().path;
+    let mut links = 0;
+    for planned in &first.tasks {
+        let Task::Train { start, input, .. } = &planned.task else {
+            continue;
+        };
+        assert_eq!(planned.cost, build.training_cost(&planned.task));
+        let Input::Format(format) = input else {
+            assert_eq!(planned.path, planned.cost, "nothing waits for the baseline");
+            continue;
+        };
+        assert!(
+            planned.path > planned.cost,
+            "later rounds wait for all of this one"
+        );
+        if let Start::Weights(parent) = start {
+            links += 1;
+            assert!(path(*parent) > planned.path);
+        }
+        let of_family = |other: &&Planned| match &other.task {
+            Task::Columns { family, .. } => *family == format.family(),
+            _ => false,
+        };
+        let columns = first.tasks.iter().find(of_family).unwrap();
+        assert!(columns.path >= columns.cost + planned.path);
+    }
+    assert_eq!(links, 5);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn the_trainings_of_a_build_do_not_depend_on_the_order_of_results(order in prop::collection::vec(0..64usize, 64)) {
-        let build = build();
+    fn the_trainings_of_a_build_do_not_depend_on_the_order_of_results(
+        order in prop::collection::vec(0..64usize, 64),
+        segments in 1..5u16,
+    ) {
+        let build = Build { segments, ..build() };
         let (expected, expected_results) = run(&build, |_| 0, |_| false);
         let mut next = order.iter().cycle();
         let (found, results) = run(&build, |_| *next.next().unwrap(), |_| false);
@@ -139,8 +236,8 @@ proptest! {
     }
 
     #[test]
-    fn whatever_fails_the_build_ends_and_says_what_is_missing(doomed in any::<u64>()) {
-        let build = build();
+    fn whatever_fails_the_build_ends_and_says_what_is_missing(doomed in any::<u64>(), segments in 1..5u16) {
+        let build = Build { segments, ..build() };
         let fails = |task: &Task| (doomed >> (u64::from(task.id().to_string().as_bytes()[5]) % 64)) & 1 == 1;
         let (found, _) = run(&build, |_| 0, fails);
         prop_assert!(found.complete);

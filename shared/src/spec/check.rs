@@ -10,6 +10,7 @@ use std::fmt::Display;
 const EPOCHS_MAX: u32 = 100_000;
 const BATCH_MAX: u32 = 65_536;
 const WORKERS_MAX: u16 = 1024;
+const SEGMENTS_MAX: u16 = WORKERS_MAX;
 
 pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
     let names = "use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit";
@@ -25,6 +26,7 @@ pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
     net(&spec.net)?;
     training(spec)?;
     buckets(spec)?;
+    within("chain.segments", spec.chain.segments, 1..=SEGMENTS_MAX)?;
     profile(spec)?;
     for (field, budgets) in [
         ("answer.times_us", &spec.answer.times_us),
@@ -227,6 +229,7 @@ mod tests {
             ("[space]\nkeeps = { list = [0] }", "space.keeps = 0"),
             ("[buckets]\nsampled = 17", "buckets.sampled = 17"),
             ("[buckets]\ncount = 0", "buckets.count = 0"),
+            ("[chain]\nsegments = 0", "chain.segments = 0"),
             ("[profile]\nbatch = 0", "profile.batch = 0"),
             (
                 "[profile]\njpeg_qualities = [101]",

@@ -161,6 +161,7 @@ impl Spec {
             scratch,
             transfer,
             strategy: training.strategy,
+            segments: self.chain.segments,
             buckets: self.buckets.count,
             buckets_sampled: self.buckets.sampled,
             formats_per_bucket: self.buckets.formats_per_bucket,
@@ -251,5 +252,18 @@ mod tests {
         };
         assert_eq!(build.id(), moved.id());
         assert_ne!(build.id(), resolve("[training]\nseed = 1", 32).unwrap().id());
+    }
+
+    #[test]
+    fn the_name_of_a_build_is_stable_across_releases() {
+        // A change of this value makes every build submitted before another one.
+        assert_eq!(resolve("", 32).unwrap().id().0, "n-a256d5e1");
+        let cut = |segments| {
+            resolve(&format!("[chain]\nsegments = {segments}"), 32)
+                .unwrap()
+                .id()
+        };
+        assert_eq!(cut(1), resolve("", 32).unwrap().id());
+        assert_ne!(cut(2), cut(1));
     }
 }

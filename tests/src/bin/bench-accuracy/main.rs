@@ -17,12 +17,17 @@ use std::path::PathBuf;
 
 /// Seeds of brute force, and of the chain.
 const SEEDS: [u64; 3] = [1, 2, 3];
-/// Chains compared: name, choice of buckets, epochs of a link.
-const CHAINS: [(&str, &str, u32); 4] = [
-    ("chain, bend", "bend", 4),
-    ("chain, uniform", "uniform", 4),
-    ("chain, random", "random", 4),
-    ("chain, bend, 2 epochs a link", "bend", 2),
+/// Chains compared: name, choice of buckets, epochs of a link, segments of a round. The rounds of `bend` are short
+/// (4 and then 2 formats here); `uniform` has all 10 in one, where segments start from farther off.
+const CHAINS: [(&str, &str, u32, u16); 8] = [
+    ("chain, bend", "bend", 4, 1),
+    ("chain, uniform", "uniform", 4, 1),
+    ("chain, random", "random", 4, 1),
+    ("chain, bend, 2 epochs a link", "bend", 2, 1),
+    ("chain, bend, 2 segments", "bend", 4, 2),
+    ("chain, bend, 4 segments", "bend", 4, 4),
+    ("chain, uniform, 2 segments", "uniform", 4, 2),
+    ("chain, uniform, 4 segments", "uniform", 4, 4),
 ];
 /// Draws of the random peers.
 const DRAWS: u64 = 300;
@@ -40,10 +45,10 @@ fn main() -> anyhow::Result<()> {
 
     let ceiling = arms::seeds_against_each_other(&brute, &truth);
     let mut chains = Vec::new();
-    for (name, choice, epochs) in CHAINS {
+    for (name, choice, epochs, segments) in CHAINS {
         let found: Vec<Found> = SEEDS
             .iter()
-            .map(|&seed| runs.chain(seed, choice, epochs))
+            .map(|&seed| runs.chain(seed, choice, epochs, segments))
             .collect::<anyhow::Result<_>>()?;
         let scores = |arm: fn(&Found, &Truth) -> Score| {
             Score::mean(&found.iter().map(|found| arm(found, &truth)).collect::<Vec<_>>())

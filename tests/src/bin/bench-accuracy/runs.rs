@@ -88,10 +88,12 @@ impl Runs {
         )
     }
 
-    /// A chain that samples 5 of 12 buckets, chosen this way, with this many epochs a link.
-    pub fn chain(&self, seed: u64, choice: &str, epochs: u32) -> anyhow::Result<Found> {
-        let buckets =
-            format!("count = 12\nsampled = 5\nformats_per_bucket = 2\nseed = {seed}\nchoice = \"{choice}\"");
+    /// A chain that samples 5 of 12 buckets, chosen this way, with this many epochs a link and segments a round.
+    pub fn chain(&self, seed: u64, choice: &str, epochs: u32, segments: u16) -> anyhow::Result<Found> {
+        let buckets = format!(
+            "count = 12\nsampled = 5\nformats_per_bucket = 2\nseed = {seed}\nchoice = \"{choice}\"\n\
+            [chain]\nsegments = {segments}"
+        );
         self.build(
             &format!("chain-{seed}"),
             &format!("epochs_transfer = {epochs}\nseed = {seed}"),
