@@ -15,6 +15,7 @@ mod shutdown;
 use crate::failure::Failure;
 use crate::runner::protocol::Job;
 use child::{Recipe, Runner};
+use imgcalc_proto::security::{Credentials, CredentialsError, Role};
 use imgcalc_proto::v1::{Assignment, LeaseRequest, RegisterRequest};
 use imgcalc_proto::{PROTOCOL, from_wire};
 use imgcalc_shared::dataset::ObjectRef;
@@ -41,6 +42,8 @@ const UNREADABLE_DELAY: Duration = Duration::from_secs(5);
 pub struct Options {
     /// Addresses of the coordinators, host:port.
     pub coordinators: Vec<String>,
+    /// Folder of credentials; without one only coordinators on this machine are spoken to.
+    pub credentials: Option<PathBuf>,
     /// Name of the worker; host and process id if none is given.
     pub name: Option<String>,
     /// Threads a training may use.
@@ -61,6 +64,9 @@ pub enum AgentError {
     /// The coordinators are gone, or refuse.
     #[error(transparent)]
     Link(#[from] LinkError),
+    /// The folder of credentials cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The operating system denies something basic.
     #[error("cannot {what}: {error}")]
     System {
@@ -74,6 +80,10 @@ pub enum AgentError {
 /// Works until SIGTERM or SIGINT. Must be called within a tokio runtime.
 pub async fn run(options: Options) -> Result<(), AgentError> {
     let system = |what| move |error| AgentError::System { what, error };
+    let credentials = Credentials::load(options.credentials.as_deref())?;
+    if let Some(credentials) = &credentials {
+        credentials.expect(Role::Worker)?;
+    }
     let shutdown = Shutdown::on_signals(options.grace).map_err(system("watch for signals"))?;
     let hardware = host::hardware(&options.program, options.threads)
         .await
@@ -90,7 +100,12 @@ pub async fn run(options: Options) -> Result<(), AgentError> {
         threads: options.threads.into(),
         base: String::new(),
     };
-    let link = Link::new(&options.coordinators, identity, options.orphan_override)?;
+    let link = Link::new(
+        &options.coordinators,
+        credentials,
+        identity,
+        options.orphan_override,
+    )?;
     let recipe = Recipe {
         program: options.program,
         threads: options.threads,

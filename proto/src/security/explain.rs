@@ -18,18 +18,24 @@ pub fn explain(
         let spoken = causes.transport && causes.io.is_none_or(is_hang_up);
         return spoken.then(|| {
             format!(
-                "{address} does not speak plainly; if it is a coordinator with certificates, give --credentials DIR, \
+                "{address} breaks the line off; if it is a coordinator with certificates, give --credentials DIR, \
                  made by `imgcalc certs add --role client` or `--role worker`"
             )
         });
     };
     let folder = credentials.folder().display();
     let refused = format!(
-        "the coordinator at {address} does not accept {folder}/cert.pem: it may be out of date or of another CA; \
+        "the coordinator at {address} does not accept {folder}/cert.pem: it is out of date or of another CA; \
          issue one with `imgcalc certs add` from the coordinator's CA"
     );
     match causes.tls {
-        None => causes.io.is_some_and(is_hang_up).then_some(refused),
+        // A refusal can be lost on the way when the line is broken off right behind it.
+        None => (causes.transport && causes.io.is_none_or(is_hang_up)).then(|| {
+            format!(
+                "the line to {address} breaks off: the coordinator has ended, or does not accept {folder}/cert.pem, \
+                 out of date or of another CA; issue one with `imgcalc certs add` from the coordinator's CA"
+            )
+        }),
         Some(TlsError::InvalidCertificate(why)) => Some(match why {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
                 "the certificate of the coordinator at {address} is not for that name; write the address as it is in \

@@ -6,7 +6,7 @@ use super::token::{AcceptedTokens, Token};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{CertificateError, RootCertStore};
 use std::fmt;
@@ -118,6 +118,7 @@ fn check(folder: &Path, ca: &[u8], cert: &[u8], key: &[u8]) -> Result<Role, Cred
         roots.add(root).map_err(|_| malformed("ca.pem", "certificate"))?;
     }
     let chain = certificates(cert).ok_or_else(|| malformed("cert.pem", "certificate"))?;
+    ParsedCertificate::try_from(&chain[0]).map_err(|_| malformed("cert.pem", "certificate"))?;
     let role = Role::of(&chain[0]).ok_or_else(|| CredentialsError::NoRole {
         path: folder.join("cert.pem"),
     })?;

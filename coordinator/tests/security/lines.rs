@@ -1,12 +1,10 @@
 //! Real TLS over loopback sockets: who gets through to a service of the project, and what the others are told.
 
-mod security_support;
-
+use super::support::{Answer, Made, assert_says, certs, deliver, load, members, overview, register, serve};
 use imgcalc_proto::security::{Credentials, endpoint, explain, may_listen, server_tls};
 use imgcalc_proto::v1::MembersRequest;
 use imgcalc_proto::v1::peers_client::PeersClient;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType, date_time_ymd};
-use security_support::{Answer, Made, assert_says, certs, deliver, load, members, overview, register, serve};
 use std::path::Path;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
 
@@ -206,7 +204,7 @@ async fn plain_speech_to_a_tls_server_and_tls_to_a_plain_one_name_the_flag() {
     let guarded = serve(Some(&made.load("peer"))).await;
     assert_says(
         members(&guarded, None).await,
-        &["does not speak plainly", "--credentials DIR"],
+        &["breaks the line off", "--credentials DIR"],
     );
 
     let plain = serve(None).await;

@@ -1,8 +1,6 @@
 //! What `imgcalc certs` makes, held against OpenSSL: another's reading of the same files.
 
-mod security_support;
-
-use security_support::{Made, assert_says, certs};
+use super::support::{Made, assert_says, certs};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
