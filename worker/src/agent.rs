@@ -23,6 +23,7 @@ use crate::runner::protocol::Job;
 use crate::stages::Cadence;
 use child::{Recipe, Runner};
 use home::Home;
+use imgcalc_proto::security::{Credentials, CredentialsError, Role};
 use imgcalc_proto::v1::{Assignment, LeaseRequest, RegisterRequest};
 use imgcalc_proto::{PROTOCOL, from_wire};
 use imgcalc_shared::dataset::ObjectRef;
@@ -49,6 +50,8 @@ const IDLE_LIMIT: Duration = Duration::from_secs(60);
 pub struct Options {
     /// Addresses of the coordinators, host:port.
     pub coordinators: Vec<String>,
+    /// Folder of credentials; without one only coordinators on this machine are spoken to.
+    pub credentials: Option<PathBuf>,
     /// Name of the worker; host and process id if none is given.
     pub name: Option<String>,
     /// Host it runs on, on which profiles run alone; the name of this machine if none is given.
@@ -76,6 +79,9 @@ pub enum AgentError {
     /// The base it is to work on is not there.
     #[error("{}", .0.message)]
     Base(Failure),
+    /// The folder of credentials cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// The operating system denies something basic.
     #[error("cannot {what}: {error}")]
     System {
@@ -104,6 +110,10 @@ pub async fn run(options: Options) -> Result<(), AgentError> {
 
 async fn start_and_work(options: Options, shutdown: Shutdown) -> Result<(), AgentError> {
     let system = |what| move |error| AgentError::System { what, error };
+    let credentials = Credentials::load(options.credentials.as_deref())?;
+    if let Some(credentials) = &credentials {
+        credentials.expect(Role::Worker)?;
+    }
     let home = match options.base {
         Some(url) => {
             let checked = tokio::task::spawn_blocking(move || Home::check(&url)).await;
@@ -132,7 +142,12 @@ async fn start_and_work(options: Options, shutdown: Shutdown) -> Result<(), Agen
             .map(|home| home.url().to_string())
             .unwrap_or_default(),
     };
-    let link = Link::new(&options.coordinators, identity, options.orphan_override)?;
+    let link = Link::new(
+        &options.coordinators,
+        credentials,
+        identity,
+        options.orphan_override,
+    )?;
     let recipe = Recipe {
         program: options.program,
         threads: options.threads,

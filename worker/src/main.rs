@@ -33,6 +33,9 @@ struct AgentArgs {
     /// Addresses of the coordinators, host:port with commas between them.
     #[arg(long, required = true, value_delimiter = ',', env = "IMGCALC_COORDINATORS")]
     coordinators: Vec<String>,
+    /// Folder of a worker's credentials, made by `imgcalc certs`; without, coordinators must be on this machine.
+    #[arg(long, value_name = "DIR", env = "IMGCALC_CREDENTIALS")]
+    credentials: Option<PathBuf>,
     /// Name of this worker, unique among those that run [default: host and process id].
     #[arg(long)]
     name: Option<String>,
@@ -156,6 +159,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 fn run_agent(args: AgentArgs) -> anyhow::Result<()> {
     let options = agent::Options {
         coordinators: args.coordinators,
+        credentials: args.credentials,
         name: args.name,
         host: args.host,
         base: args.base,

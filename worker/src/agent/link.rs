@@ -6,37 +6,31 @@
 
 use super::backoff::Backoff;
 use imgcalc_proto::MESSAGE_BYTES_MAX;
+use imgcalc_proto::security::{Bearer, Credentials, Line, LineError, endpoint, explain};
 use imgcalc_proto::v1::workers_client::WorkersClient;
 use imgcalc_proto::v1::{LeaveRequest, RegisterReply, RegisterRequest};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
-pub(super) type Client = WorkersClient<Channel>;
+pub(super) type Client = WorkersClient<Line>;
 
 /// Time a coordinator has to answer a call that does not wait for work.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
-const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 /// Time to say goodbye.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// Metadata in which a coordinator that does not lead names the one that does, as host:port.
 const LEADER_KEY: &str = "imgcalc-leader";
 /// Hints followed in a row without a pause: while a leader is elected, coordinators may point at each other.
 const HINTS_MAX: u32 = 3;
-/// A dead line is noticed after interval and time-out together.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
-const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why a call was given up.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// An address of a coordinator that cannot be one.
-    #[error("{address:?} is not an address of a coordinator; write host:port")]
-    BadAddress {
-        /// As given.
-        address: String,
-    },
+    /// An address that cannot be a coordinator's, or not with these credentials.
+    #[error(transparent)]
+    Address(#[from] LineError),
     /// No coordinator answered for as long as a worker may go on alone.
     #[error("no coordinator of {coordinators} answers for {seconds} s (last: {last})")]
     Orphaned {
@@ -65,6 +59,7 @@ pub(super) struct Terms {
 #[derive(Debug)]
 pub(super) struct Link {
     coordinators: Vec<(String, Channel)>,
+    credentials: Option<Credentials>,
     identity: RegisterRequest,
     orphan_override: Option<Duration>,
     state: Mutex<State>,
@@ -103,17 +98,18 @@ impl Link {
     /// A line to coordinators at these addresses; nothing is sent yet. Must be called within a tokio runtime.
     pub(super) fn new(
         addresses: &[String],
+        credentials: Option<Credentials>,
         identity: RegisterRequest,
         orphan_override: Option<Duration>,
     ) -> Result<Self, LinkError> {
-        let coordinators = addresses
-            .iter()
-            .map(|address| Ok((address.clone(), channel(address)?)));
-        let coordinators: Vec<_> = coordinators.collect::<Result<_, LinkError>>()?;
+        let coordinators = addresses.iter().map(|address| {
+            let endpoint = endpoint(address, credentials.as_ref())?;
+            Ok((address.clone(), endpoint.connect_lazy()))
+        });
+        let coordinators: Vec<_> = coordinators.collect::<Result<_, LineError>>()?;
         if coordinators.is_empty() {
-            return Err(LinkError::BadAddress {
-                address: String::new(),
-            });
+            let address = String::new();
+            return Err(LineError::BadAddress { address }.into());
         }
         // Until a coordinator says otherwise.
         let terms = Terms {
@@ -122,6 +118,7 @@ impl Link {
         };
         Ok(Link {
             coordinators,
+            credentials,
             identity,
             orphan_override,
             state: Mutex::new(State {
@@ -214,13 +211,19 @@ impl Link {
             _ => {}
         }
         let coordinators = self.coordinators.len();
-        let (address, silent, orphan) = self.with(|state| {
+        let (address, is_first, silent, orphan) = self.with(|state| {
             let address = &self.coordinators[state.at].0;
             state.at = (state.at + 1) % coordinators;
+            let is_first = state.silent_since.is_none() && state.worker.is_none();
             let since = *state.silent_since.get_or_insert_with(Instant::now);
-            (address, since.elapsed(), state.terms.orphan)
+            (address, is_first, since.elapsed(), state.terms.orphan)
         });
-        tracing::debug!(coordinator = address, %status, "a call does not succeed");
+        let explained = explain(&status, address, self.credentials.as_ref());
+        match &explained {
+            // Wrong credentials are no outage: who starts the worker should not have to wait for its end to hear it.
+            Some(why) if is_first => tracing::warn!("{why}"),
+            _ => tracing::debug!(coordinator = address, %status, "a call does not succeed"),
+        }
         if silent < orphan {
             return Ok(Again::Later);
         }
@@ -232,7 +235,7 @@ impl Link {
         Err(LinkError::Orphaned {
             coordinators: addresses.join(", "),
             seconds: silent.as_secs(),
-            last: status.message().to_string(),
+            last: explained.unwrap_or_else(|| status.message().to_string()),
         })
     }
 
@@ -303,7 +306,7 @@ impl Link {
 
     fn client(&self) -> Client {
         let channel = self.with(|state| self.coordinators[state.at].1.clone());
-        WorkersClient::new(channel)
+        WorkersClient::with_interceptor(channel, Bearer::of(self.credentials.as_ref()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
     }
@@ -311,23 +314,6 @@ impl Link {
     fn with<T>(&self, action: impl FnOnce(&mut State) -> T) -> T {
         action(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// A line to one coordinator, opened when it is first used.
-fn channel(address: &str) -> Result<Channel, LinkError> {
-    let bad = || LinkError::BadAddress {
-        address: address.to_string(),
-    };
-    // An address without a port would be taken to mean port 80.
-    let port = address.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-    port.and_then(Result::ok).ok_or_else(bad)?;
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|_| bad())?;
-    let endpoint = endpoint
-        .connect_timeout(CONNECT_LIMIT)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
-        .keep_alive_while_idle(true);
-    Ok(endpoint.connect_lazy())
 }
 
 /// The leader a coordinator that does not lead names.
@@ -351,7 +337,7 @@ mod tests {
 
     fn link() -> Link {
         let addresses = ["a:1", "b:2", "c:3"].map(String::from);
-        Link::new(&addresses, RegisterRequest::default(), None).unwrap()
+        Link::new(&addresses, None, RegisterRequest::default(), None).unwrap()
     }
 
     fn follower(leader: &'static str) -> Status {
