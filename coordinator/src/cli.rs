@@ -59,7 +59,7 @@ enum Verb {
     Status(look::StatusArgs),
     /// Print a build's log.
     Logs(logs::Args),
-    /// Stop a build's work at checkpoints until it is resumed.
+    /// Stop a build's work until it is resumed; trainings then go on from their last checkpoints.
     Pause(direct::Args),
     /// Let a paused or cancelled build go on.
     Resume(direct::Args),

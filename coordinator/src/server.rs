@@ -79,7 +79,8 @@ fn status(error: LeaderError) -> Status {
             }
             .to_string();
             let mut status = Status::unavailable(words);
-            if let Some(Ok(address)) = leader.map(|address| address.parse()) {
+            // Empty where nobody is known to lead: a coordinator that answers is not silence.
+            if let Ok(address) = leader.unwrap_or_default().parse() {
                 status.metadata_mut().insert(LEADER_KEY, address);
             }
             status

@@ -1,6 +1,6 @@
 //! Whatever is killed, whenever: the build goes on, ends as if nothing had happened, and does nothing twice.
 
-use imgcalc_tests::answers::{Attempts, Outcome, attempts, tokens};
+use imgcalc_tests::answers::{Attempts, Outcome, assert_never_repeated, attempts, tokens};
 use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
 use imgcalc_tests::processes::{self, Process, Role, within};
 use imgcalc_tests::programs::{PATIENCE, Running};
@@ -22,7 +22,7 @@ const VICTIMS: [(Role, usize); 3] = [(Role::Runner, 4), (Role::Worker, 3), (Role
 /// Longest wait for a victim that has just been killed before to be there again.
 const VICTIM_LIMIT: Duration = Duration::from_secs(30);
 
-/// How far the trainings of a base are, told by the checkpoint each epoch leaves.
+/// How far the trainings of a base are, told by the checkpoints they leave.
 struct Epochs {
     tasks: PathBuf,
     /// Most epochs ever seen, by task: what a finished training had left is deleted.
@@ -50,7 +50,8 @@ impl Epochs {
             };
             let name = name.to_string_lossy();
             let epochs = match name.strip_prefix("checkpoint-") {
-                Some(epoch) => epoch.parse().unwrap_or(0),
+                // In the middle of an epoch the step follows.
+                Some(place) => place.split('-').next().and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
                 None => EPOCHS_TRANSFER,
             };
             let most = self.seen.entry(task.into()).or_default();
@@ -93,18 +94,6 @@ fn pick(sandbox: &Sandbox, role: Role, dice: &mut Dice) -> Option<Process> {
     });
     let at = dice.below(found.len().max(1) as u64) as usize;
     found.get(at).copied()
-}
-
-/// A result that was committed once has the same attempts ever after.
-fn assert_never_repeated(before: &Attempts, after: &Attempts) {
-    for (id, task) in before.iter().filter(|(_, task)| task.standing == "done") {
-        assert_eq!(
-            after.get(id),
-            Some(task),
-            "{} was committed and then done again",
-            task.what
-        );
-    }
 }
 
 /// Each task was done by its last attempt, the others failed, and every token is accounted for.

@@ -254,8 +254,9 @@ impl Agent {
             Some(failure) => Err(failure),
             None => self.attempt(job, &build, &base).await?,
         };
-        if let Some(unnamed) = hand_over::run(&self.link, &task, token, result).await? {
-            self.leftovers.delete(base, id, unnamed);
+        let committed = hand_over::run(&self.link, &task, token, result).await?;
+        if committed && matches!(task, Task::Train { .. }) {
+            self.leftovers.delete(base, id);
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::task::{FailureClass, Outcome, Task};
 use serde::{Deserialize, Serialize};
 
-pub use train::{Cadence, Unnamed, tidy};
+pub use train::{Cadence, tidy};
 
 /// What stays the same, and warm, from one task to the next.
 #[derive(Debug)]

@@ -35,25 +35,17 @@ fn abandoned(world: &World, task: &Task) -> String {
 }
 
 #[test]
-fn after_a_commit_only_the_weights_it_names_stay() {
-    let world = World::new();
-    let task = world.training(3);
-    abandoned(&world, &task);
-    let (_coordinator, _agent, named) = completed(&world, &task, "committed");
-    wait_until("the rest is deleted", || {
-        world.checkpoints(&task).is_empty() && world.weights(&task) == [named.clone()]
-    });
-}
-
-#[test]
-fn weights_of_a_result_that_came_too_late_go_and_those_of_others_stay() {
-    let world = World::new();
-    let task = world.training(3);
-    let committed = abandoned(&world, &task);
-    let (_coordinator, _agent, _) = completed(&world, &task, "already_committed");
-    wait_until("the rest is deleted", || {
-        world.checkpoints(&task).is_empty() && world.weights(&task) == [committed.clone()]
-    });
+fn after_a_commit_checkpoints_go_and_weights_stay() {
+    for verdict in ["committed", "already_committed"] {
+        let world = World::new();
+        let task = world.training(3);
+        let other = abandoned(&world, &task);
+        let (_coordinator, _agent, own) = completed(&world, &task, verdict);
+        wait_until("the checkpoints are deleted", || {
+            world.checkpoints(&task).is_empty()
+        });
+        assert_eq!(world.weights(&task), [other, own]);
+    }
 }
 
 #[test]

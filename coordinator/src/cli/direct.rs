@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: Args, wanted: Wanted, at: &At) -> anyhow::Res
     let id = direct(&arguments.build, Some(wanted), None, at).await?;
     let words = match wanted {
         Wanted::Run => "goes on",
-        Wanted::Pause => "is paused: what ran stops at a checkpoint; `imgcalc resume` goes on",
+        Wanted::Pause => "is paused: what ran goes on from its last checkpoint after `imgcalc resume`",
         Wanted::Cancel => "is cancelled; its results are kept, and submitting it again goes on",
     };
     eprintln!("build {id} {words}");

@@ -148,7 +148,7 @@ impl Group {
         else {
             return false;
         };
-        if self.addresses[self.at] == leader {
+        if leader.is_empty() || self.addresses[self.at] == leader {
             return false;
         }
         let known = self.addresses.iter().position(|address| address == leader);

@@ -98,7 +98,7 @@ pub enum Command {
 pub enum Wanted {
     /// That it goes on.
     Run,
-    /// That it waits: what runs is stopped at a checkpoint.
+    /// That it waits: what runs is stopped and goes on from its last checkpoint.
     Pause,
     /// Nothing: what runs is stopped.
     Cancel,

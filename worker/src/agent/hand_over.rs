@@ -2,23 +2,21 @@
 
 use super::link::{CALL_LIMIT, Link, LinkError};
 use crate::failure::Failure;
-use crate::stages::Unnamed;
 use imgcalc_proto::to_wire;
 use imgcalc_proto::v1::{CompleteRequest, FailRequest};
 use imgcalc_shared::task::{Outcome, Task};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Longer messages of failures are cut: they are kept in the ledger.
 const MESSAGE_CHARS_MAX: usize = 4096;
 
-/// Returns once a coordinator knows, or when they are given up. Of a training that is committed now, tells which weights
-/// no result names.
+/// Returns once a coordinator knows, or when they are given up. Tells whether the task is committed now: then its
+/// checkpoints are of no more use.
 pub(super) async fn run(
     link: &Link,
     task: &Task,
     token: u64,
     result: Result<Outcome, Failure>,
-) -> Result<Option<Unnamed>, LinkError> {
+) -> Result<bool, LinkError> {
     let failure = match result {
         Ok(outcome) => match complete(link, task, token, &outcome).await {
             // It answers, but not to this: the attempt must not stay open.
@@ -31,7 +29,7 @@ pub(super) async fn run(
         Err(failure) => failure,
     };
     fail(link, &task.id().to_string(), token, failure).await?;
-    Ok(None)
+    Ok(false)
 }
 
 /// Ends an attempt that failed or is handed back.
@@ -61,12 +59,7 @@ pub(super) async fn fail(link: &Link, task: &str, token: u64, failure: Failure) 
     }
 }
 
-async fn complete(
-    link: &Link,
-    task: &Task,
-    token: u64,
-    outcome: &Outcome,
-) -> Result<Option<Unnamed>, LinkError> {
+async fn complete(link: &Link, task: &Task, token: u64, outcome: &Outcome) -> Result<bool, LinkError> {
     let id = task.id();
     let request = CompleteRequest {
         worker: String::new(),
@@ -74,9 +67,7 @@ async fn complete(
         token,
         outcome_json: to_wire(outcome),
     };
-    let sent = AtomicU32::new(0);
     let call = link.call(CALL_LIMIT, |mut client, worker| {
-        sent.fetch_add(1, Ordering::Relaxed);
         let request = CompleteRequest {
             worker,
             ..request.clone()
@@ -91,7 +82,7 @@ async fn complete(
             "the outcome is refused: {}",
             reply.reason
         );
-        return Ok(None);
+        return Ok(false);
     }
     tracing::info!(
         task = id.0.short(),
@@ -99,14 +90,5 @@ async fn complete(
         verdict = reply.verdict,
         "done: {task}"
     );
-    let Outcome::Train(trained) = outcome else {
-        return Ok(None);
-    };
-    let own = trained.weights.key.clone();
-    Ok(Some(match (reply.verdict.as_str(), sent.into_inner()) {
-        ("committed", _) => Unnamed::AllBut(own),
-        ("already_committed", 1) => Unnamed::Only(own),
-        // By an earlier try whose answer got lost, or by another attempt.
-        _ => Unnamed::Unknown,
-    }))
+    Ok(true)
 }

@@ -2,7 +2,7 @@
 
 use crate::data::Base;
 use crate::failure::Failure;
-use crate::stages::{Unnamed, tidy};
+use crate::stages::tidy;
 use imgcalc_shared::task::TaskId;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -18,11 +18,10 @@ pub(super) struct Leftovers {
 
 impl Leftovers {
     /// Begins to delete those of `task`. A failure is logged, no more.
-    pub(super) fn delete(&mut self, base: String, task: TaskId, unnamed: Unnamed) {
+    pub(super) fn delete(&mut self, base: String, task: TaskId) {
         while self.running.try_join_next().is_some() {}
         self.running.spawn_blocking(move || {
-            let tidied: Result<usize, Failure> =
-                Base::open(&base).and_then(|base| tidy(&base, task, &unnamed));
+            let tidied: Result<usize, Failure> = Base::open(&base).and_then(|base| tidy(&base, task));
             match tidied {
                 Ok(objects) => tracing::debug!(task = task.0.short(), objects, "leftovers are deleted"),
                 Err(failure) => tracing::info!(

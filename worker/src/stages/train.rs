@@ -19,7 +19,7 @@ use std::time::Instant;
 
 pub use checkpoints::Cadence;
 pub(super) use planes::PlanesCache;
-pub use retention::{Unnamed, tidy};
+pub use retention::tidy;
 
 /// Level shift of pixels, so that the net sees values around zero as it does with coefficients.
 const PIXEL_SHIFT: i16 = 128;

@@ -33,11 +33,6 @@ pub(super) fn weights(task: TaskId, token: u64, digest: &Digest) -> String {
     format!("{}/weights-{digest}{END}", attempt(task, token))
 }
 
-/// Whether weights lie there.
-pub(super) fn is_weights(task: TaskId, key: &str) -> bool {
-    name(task, key).is_some_and(|(_, name)| name.starts_with("weights"))
-}
-
 /// How far the checkpoint of this key is and which attempt wrote it, if it is one of the task's.
 pub(super) fn place_and_token(task: TaskId, key: &str) -> Option<(Place, u64)> {
     let (token, name) = name(task, key)?;
@@ -72,14 +67,10 @@ mod tests {
             let place = Place { epoch, step };
             let key = checkpoint(task, 9, place);
             assert_eq!(place_and_token(task, &key), Some((place, 9)), "{key}");
-            assert!(!is_weights(task, &key));
             assert_eq!(place_and_token(TaskId(Digest::of(b"other")), &key), None);
         }
         let key = weights(task, 9, &Digest::of(b"w"));
-        assert!(
-            is_weights(task, &key) && place_and_token(task, &key).is_none(),
-            "{key}"
-        );
+        assert!(place_and_token(task, &key).is_none(), "{key}");
         for odd in [
             "checkpoint-x",
             "checkpoint-1-",
@@ -88,10 +79,7 @@ mod tests {
             "notes",
         ] {
             let key = format!("{}/attempt-1/{odd}{END}", folder(task));
-            assert!(
-                place_and_token(task, &key).is_none() && !is_weights(task, &key),
-                "{key}"
-            );
+            assert!(place_and_token(task, &key).is_none(), "{key}");
         }
     }
 }
