@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// One answer; a view of a large build takes a while to send.
 const CALL_MAX: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
+/// So often each coordinator may break the line off, with no other answer between, before certificates are the cause.
+const BREAKS_MAX: usize = 2;
 
 /// The coordinators that may lead.
 #[derive(Clone, Debug)]
@@ -104,6 +106,7 @@ impl Group {
         R: Future<Output = Result<Response<T>, Status>>,
     {
         let since = Instant::now();
+        let mut broken = 0;
         loop {
             let address = self.addresses[self.at].clone();
             let line = self.line(&address)?;
@@ -112,9 +115,11 @@ impl Group {
                 Ok(Err(status)) => status,
                 Err(_) => Status::deadline_exceeded(format!("{address} does not answer")),
             };
-            let credentials = self.credentials.as_ref();
-            if let Some(why) = security::explain(&status, &address, credentials) {
-                anyhow::bail!(why);
+            // A coordinator that dies breaks a line off like one with other certificates, but not twice, nor all do.
+            match security::explain(&status, &address, self.credentials.as_ref()) {
+                Some(why) if broken + 1 >= BREAKS_MAX * self.addresses.len() => anyhow::bail!(why),
+                Some(_) => broken += 1,
+                None => broken = 0,
             }
             let again = matches!(
                 status.code(),
