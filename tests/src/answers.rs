@@ -1,5 +1,6 @@
 //! What must be equal between two builds of one spec, whatever happened to them on the way.
 
+use crate::programs::Said;
 use crate::sandbox::Sandbox;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -30,7 +31,12 @@ pub struct Task {
 impl Outcome {
     /// Of the latest build of a data directory.
     pub fn of(sandbox: &Sandbox, data_dir: &str) -> Outcome {
-        let status = sandbox.ask(data_dir, &["status", "--json"]).json();
+        Outcome::said(|arguments| sandbox.ask(data_dir, arguments))
+    }
+
+    /// Of the latest build that whoever is asked knows.
+    pub fn said(ask: impl Fn(&[&str]) -> Said) -> Outcome {
+        let status = ask(&["status", "--json"]).json();
         let mut chain = list(&status["chain"]);
         for link in &mut chain {
             let link = link.as_object_mut().expect("a link is an object");
@@ -42,14 +48,18 @@ impl Outcome {
                 "{link:?}"
             );
         }
-        let formats = list(&sandbox.ask(data_dir, &["explore", "--all", "--json"]).json());
+        let formats = list(&ask(&["explore", "--all", "--json"]).json());
         Outcome { chain, formats }
     }
 }
 
 /// The attempts of the latest build of a data directory, however it is doing.
 pub fn attempts(sandbox: &Sandbox, data_dir: &str) -> Attempts {
-    let status = sandbox.ask(data_dir, &["status", "--json"]).json();
+    attempts_in(&sandbox.ask(data_dir, &["status", "--json"]).json())
+}
+
+/// The attempts of a build by its `status --json`.
+pub fn attempts_in(status: &Value) -> Attempts {
     let text = |value: &Value| value.as_str().expect("a text").to_string();
     let tasks = list(&status["attempts"]).into_iter().map(|task| {
         let attempts = list(&task["attempts"]);
@@ -63,6 +73,21 @@ pub fn attempts(sandbox: &Sandbox, data_dir: &str) -> Attempts {
         )
     });
     tasks.collect()
+}
+
+/// A result that was committed once has the same attempts ever after.
+///
+/// # Panics
+/// If something was done again.
+pub fn assert_never_repeated(before: &Attempts, after: &Attempts) {
+    for (id, task) in before.iter().filter(|(_, task)| task.standing == "done") {
+        assert_eq!(
+            after.get(id),
+            Some(task),
+            "{} was committed and then done again",
+            task.what
+        );
+    }
 }
 
 /// The tokens of a task's attempts.

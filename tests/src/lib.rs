@@ -8,12 +8,17 @@
 //! - [`spec`]: build specs that take seconds.
 //! - [`answers`]: what must be equal between two builds.
 //! - [`processes`]: what runs on behalf of a test, and how it is killed.
+//! - [`line`]: lines between processes that are cut, stalled and healed.
+//! - [`group`]: coordinators and workers, started, killed and started again.
+//! - [`logs`]: what nobody expected in a log.
 //! - [`images`]: colour images in class folders.
 //! - [`disk`]: a disk that is too small.
 //! - [`dice`]: numbers that look random and come back with their seed.
 
 pub mod dice;
 
+pub mod line;
+pub mod logs;
 pub mod processes;
 pub mod programs;
 
@@ -22,6 +27,8 @@ pub mod spec;
 pub mod store;
 
 pub mod sandbox;
+
+pub mod group;
 
 pub mod answers;
 pub mod disk;

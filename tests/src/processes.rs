@@ -55,6 +55,27 @@ pub fn marked(mark: &str) -> Vec<Process> {
     found
 }
 
+/// The processes that a process has started and that live.
+pub fn children(pid: i32) -> Vec<i32> {
+    let task = format!("/proc/{pid}/task");
+    let Ok(threads) = std::fs::read_dir(task) else {
+        return Vec::new();
+    };
+    let lists =
+        threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("children")).ok());
+    let all: String = lists.collect();
+    all.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// Sends a signal to processes; one that is gone already is fine.
+pub fn signal(pids: &[i32], signal: Signal) {
+    for pid in pids.iter().filter_map(|pid| Pid::from_raw(*pid)) {
+        let _ = kill_process(pid, signal);
+    }
+}
+
 /// Kills a process that cannot refuse. One that is gone already is fine.
 pub fn kill(process: Process) {
     if let Some(pid) = Pid::from_raw(process.pid) {

@@ -72,7 +72,13 @@ pub fn start(command: &mut Command) -> Running {
         .get_args()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
-    let what = format!("imgcalc {}", what.join(" "));
+    let program = PathBuf::from(command.get_program());
+    let program = program
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let what = format!("{program} {}", what.join(" "));
     let file = || tempfile::tempfile().expect("a file for output can be made");
     let (stdout, stderr) = (file(), file());
     let shared = |file: &File| Stdio::from(file.try_clone().expect("a file handle can be shared"));
@@ -108,8 +114,13 @@ impl Running {
 
     /// Sends what Ctrl-C sends.
     pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
         if let Some(pid) = Pid::from_raw(self.pid()) {
-            let _ = kill_process(pid, Signal::INT);
+            let _ = kill_process(pid, signal);
         }
     }
 
@@ -117,6 +128,11 @@ impl Running {
     pub fn kill(mut self) -> Said {
         let _ = self.child.kill();
         self.finish(PATIENCE)
+    }
+
+    /// What it said on stdout so far.
+    pub fn stdout(&self) -> String {
+        whole(&self.stdout)
     }
 
     /// What it said on stderr so far.

@@ -58,7 +58,15 @@ impl Sandbox {
 
     /// A command for `imgcalc` in this folder, marked.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = programs::imgcalc();
+        self.marked(programs::imgcalc(), arguments)
+    }
+
+    /// The same for `imgcalc-worker`.
+    pub fn worker(&self, arguments: &[&str]) -> Command {
+        self.marked(Command::new(programs::program("imgcalc-worker")), arguments)
+    }
+
+    fn marked(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.args(arguments).current_dir(self.folder.path());
         command
             .env(MARK_VARIABLE, &self.mark)

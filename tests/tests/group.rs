@@ -1,0 +1,350 @@
+//! A group of coordinators and its workers, from outside: what each verb says of it, who may take part, and that it
+//! goes on while members and workers come and go. What happens to it by accident is in `faults`.
+
+use imgcalc_tests::answers::{Outcome, assert_never_repeated, attempts_in, text};
+use imgcalc_tests::group::Group;
+use imgcalc_tests::logs::{Expected, unexpected};
+use imgcalc_tests::processes::within;
+use imgcalc_tests::programs::PATIENCE;
+use imgcalc_tests::sandbox::Sandbox;
+use imgcalc_tests::spec::Spec;
+use rustix::process::Signal;
+use serde_json::Value;
+use std::time::Duration;
+
+const IMAGES: u32 = 1000;
+
+/// Workers are given up soon.
+const SERVE: [&str; 4] = ["--lease-seconds", "3", "--grace-seconds", "2"];
+
+/// Trainings of some seconds, so that something can happen in their middle.
+fn brief() -> Spec {
+    Spec::long().with("training.epochs_transfer", 10)
+}
+
+/// Three coordinators and some workers that are all well.
+fn group<'a>(sandbox: &'a Sandbox, workers: &[&str]) -> Group<'a> {
+    let mut group = Group::new(sandbox, 3, &SERVE, Vec::new());
+    group.start();
+    workers.iter().for_each(|name| group.start_worker(name, &[]));
+    for name in workers {
+        wait_for_worker(&group, name);
+    }
+    group
+}
+
+fn workers(group: &Group) -> Vec<Value> {
+    let said = group.ask(&["workers", "list", "--json"]).json();
+    said.as_array().expect("a list of workers").clone()
+}
+
+fn wait_for_worker(group: &Group, name: &str) {
+    let there = within(PATIENCE, || {
+        workers(group).iter().any(|worker| worker["name"] == name)
+    });
+    assert!(there, "{name} registers");
+}
+
+fn status(group: &Group) -> Value {
+    group.ask(&["status", "--json"]).json()
+}
+
+/// Waits until a training has done some epochs.
+fn wait_for_epochs(group: &Group) {
+    let under_way = || {
+        let status = status(group);
+        let running = status["running"].as_array().cloned().unwrap_or_default();
+        running.iter().any(|running| running["epoch"].as_u64() > Some(2))
+    };
+    assert!(
+        within(PATIENCE, under_way),
+        "a training starts: {}",
+        status(group)
+    );
+}
+
+fn wait_for_end(group: &Group) {
+    let over = within(PATIENCE, || status(group)["state"] == "done");
+    assert!(over, "the build ends: {}", status(group));
+}
+
+fn assert_quiet(group: &Group, expected: &[Expected]) {
+    let found = unexpected(&group.logs(), expected);
+    assert!(found.is_empty(), "nobody expects this:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_group_builds_what_one_machine_builds_and_whoever_is_asked_knows_the_leader() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &Spec::tiny());
+    sandbox.built("alone", &spec, &[]);
+    sandbox
+        .ask("alone", &["profile", "export", "--out", "profile"])
+        .ok();
+    let expected = Outcome::of(&sandbox, "alone");
+
+    let mut group = group(&sandbox, &["w1", "w2"]);
+    let leader = group.leader();
+    let follower = group.running_coordinators().into_iter().find(|id| *id != leader);
+    let follower = group.address(follower.expect("three of them"));
+    let submit = ["submit", &spec, "--profile", "profile", "--wait", "--json"];
+    let answer = group.asking_at(&follower, &submit).finish(PATIENCE).json();
+    assert!(answer.is_object() || answer.is_array(), "{answer}");
+    let outcome = Outcome::said(|arguments| group.asking_at(&follower, arguments).finish(PATIENCE));
+    assert_eq!(outcome, expected);
+
+    // A second build with the same trainings does none of them.
+    let again = Spec::tiny()
+        .with("name", "again")
+        .with("answer.times_us", vec![50.0]);
+    let again = sandbox.spec("again.toml", &again);
+    group.ask(&["submit", &again, "--wait", "--json"]).ok();
+    let [first, second] =
+        ["tiny", "again"].map(|name| attempts_in(&group.ask(&["status", name, "--json"]).json()));
+    assert_never_repeated(&first, &second);
+    let listed = group.ask(&["ls", "--json"]).json();
+    assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
+    group.end();
+    assert_quiet(&group, &[]);
+}
+
+#[test]
+fn status_and_logs_go_on_over_the_death_of_the_leader() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &brief());
+    let mut group = group(&sandbox, &["w1", "w2"]);
+    group.ask(&["submit", &spec]).ok();
+    wait_for_epochs(&group);
+    let logs = group.asking(&["logs", "--follow"]);
+    assert!(within(PATIENCE, || !logs.stdout().is_empty()), "there are lines");
+    let leader = group.leader();
+    let before = attempts_in(&status(&group));
+    group.kill_coordinator(leader);
+    let after = attempts_in(&status(&group));
+    assert_never_repeated(&before, &after);
+    assert_ne!(group.leader(), leader);
+    wait_for_end(&group);
+    // Following ends with the build, and has told of its end.
+    let followed = logs.finish(PATIENCE).ok().stdout;
+    let last = followed.lines().last().unwrap_or_default();
+    let told = group.ask(&["logs"]).ok().stdout;
+    assert_eq!(told.lines().last(), Some(last), "{followed}");
+    group.start_coordinator(leader);
+    group.end();
+    assert_quiet(&group, &[]);
+}
+
+#[test]
+fn a_fourth_coordinator_takes_the_place_of_one_of_three() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &brief());
+    let mut group = group(&sandbox, &["w1", "w2"]);
+    group.ask(&["submit", &spec]).ok();
+    wait_for_epochs(&group);
+    group.join(4);
+    let peer = format!("4={}", group.address(4));
+    group.ask(&["peers", "add", &peer, "--replace", "2"]).ok();
+    let members = group
+        .asking_at(&group.address(4), &["peers", "list", "--json"])
+        .finish(PATIENCE)
+        .json();
+    let ids: Vec<&Value> = members["members"]
+        .as_array()
+        .expect("members")
+        .iter()
+        .map(|member| &member["id"])
+        .collect();
+    assert_eq!(ids, [1, 3, 4], "{members}");
+    let said = group.reap_coordinator(2).refused();
+    assert!(said.contains("peer 2 was removed from its group"), "{said}");
+    // It decides: with it and one of the others there is a majority.
+    group.kill_coordinator(1);
+    group.leader();
+    wait_for_end(&group);
+    group.end();
+    let removed = Expected {
+        text: "peer 2 was removed from its group; its data directory is of no more use",
+        why: "that is what was done to it",
+    };
+    assert_quiet(&group, &[removed]);
+}
+
+#[test]
+fn a_drained_worker_hands_back_and_ends_and_another_goes_on_from_its_checkpoint() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &brief());
+    let mut group = group(&sandbox, &["w1"]);
+    group.ask(&["submit", &spec]).ok();
+    wait_for_epochs(&group);
+    group.ask(&["workers", "drain", "w1"]).ok();
+    group.reap_worker("w1").ok();
+    assert!(workers(&group).is_empty());
+    let before = attempts_in(&status(&group));
+    group.start_worker("w2", &[]);
+    wait_for_end(&group);
+    let after = attempts_in(&status(&group));
+    assert_never_repeated(&before, &after);
+    let all = after.values().flat_map(|task| &task.attempts);
+    let failures: Vec<&Value> = all
+        .map(|attempt| &attempt["failure"])
+        .filter(|failure| !failure.is_null())
+        .collect();
+    assert!(!failures.is_empty(), "it was in the middle of something");
+    assert!(
+        failures.iter().all(|failure| failure[0] == "preempted"),
+        "{failures:?}"
+    );
+    let logs = group.ask(&["logs"]).ok().stdout;
+    assert!(logs.contains("goes on from a checkpoint"), "{logs}");
+    let unknown = group.ask(&["workers", "drain", "nobody"]).refused();
+    assert!(unknown.contains("imgcalc workers list"), "{unknown}");
+    group.end();
+    assert_quiet(&group, &[PREEMPTED]);
+}
+
+/// A worker says of each attempt that it does not finish.
+const PREEMPTED: Expected = Expected {
+    text: "fails: pre-empted",
+    why: "a worker that ends hands its attempt back",
+};
+
+#[test]
+fn a_data_directory_of_another_peer_or_group_is_refused() {
+    let sandbox = Sandbox::new();
+    let group = Group::new(&sandbox, 3, &[], Vec::new());
+    let peers = |third: &str| format!("1=127.0.0.1:1,2=127.0.0.1:2,3={third}");
+    let serve = |id: &str, peers: &str| {
+        let flags = [
+            "--data-dir",
+            "data",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--id",
+            id,
+            "--peers",
+            peers,
+        ];
+        imgcalc_tests::programs::start(&mut sandbox.command(&flags))
+    };
+    let own = peers("127.0.0.1:3");
+    let first = serve("1", &own);
+    assert!(
+        within(PATIENCE, || first.stderr().contains("listens on")),
+        "{}",
+        first.stderr()
+    );
+    let held = serve("1", &own).finish(PATIENCE).refused();
+    assert!(
+        held.contains(&format!("held by process {}", first.pid())),
+        "{held}"
+    );
+    first.kill();
+    for (id, peers) in [("2", own.clone()), ("1", peers("127.0.0.1:4"))] {
+        let refusal = serve(id, &peers).finish(PATIENCE).refused();
+        assert!(refusal.contains("belongs to peer 1 of group"), "{refusal}");
+        assert!(
+            refusal.contains("use that peer's directory, or a new one"),
+            "{refusal}"
+        );
+    }
+    drop(group);
+}
+
+#[test]
+fn a_worker_of_another_base_gets_nothing_and_one_whose_base_is_not_there_ends() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    sandbox.import_fashion("other", IMAGES);
+    let spec = sandbox.spec("spec.toml", &Spec::tiny());
+    let mut group = group(&sandbox, &[]);
+    group.start_worker("elsewhere", &["--base", &sandbox.url("other")]);
+    group.start_worker("here", &["--base", &sandbox.url("base")]);
+    group.start_worker("lost", &["--base", &sandbox.url("nowhere")]);
+    let refusal = group.reap_worker("lost").refused();
+    assert!(refusal.contains("nowhere"), "{refusal}");
+    wait_for_worker(&group, "elsewhere");
+    wait_for_worker(&group, "here");
+    group.ask(&["submit", &spec, "--wait", "--json"]).ok();
+    let all = attempts_in(&status(&group));
+    let attempts: Vec<&Value> = all.values().flat_map(|task| &task.attempts).collect();
+    assert!(!attempts.is_empty());
+    for attempt in attempts {
+        assert_eq!(text(attempt, "worker"), "here", "{attempt}");
+    }
+    group.end();
+    let no_base = Expected {
+        text: "nowhere",
+        why: "the base named is not there",
+    };
+    assert_quiet(&group, &[no_base]);
+}
+
+#[test]
+fn a_group_behind_tls_builds_and_turns_strangers_away() {
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", IMAGES);
+    let spec = sandbox.spec("spec.toml", &Spec::tiny());
+    sandbox.imgcalc(&["certs", "new", "certs"]).ok();
+    sandbox.imgcalc(&["certs", "new", "others"]).ok();
+    let mut group = Group::new(&sandbox, 3, &SERVE, Vec::new()).with_credentials(sandbox.path("certs"));
+    group.start();
+    group.start_worker("w1", &[]);
+    group.start_worker("w2", &[]);
+    wait_for_worker(&group, "w1");
+    group.ask(&["submit", &spec, "--wait", "--json"]).ok();
+
+    let to = group.addresses();
+    let plain = sandbox.imgcalc(&["status", "--to", &to]).refused();
+    assert!(
+        plain.contains("--credentials") || plain.contains("credentials"),
+        "{plain}"
+    );
+    // The right certificates with a token of somebody else.
+    let (token, other) = ("certs/client/token", "others/client/token");
+    let own = std::fs::read(sandbox.path(token)).expect("a token");
+    std::fs::copy(sandbox.path(other), sandbox.path(token)).expect("a file can be copied");
+    let wrong = group.ask(&["status"]).refused();
+    assert!(wrong.contains("token"), "{wrong}");
+    std::fs::write(sandbox.path(token), own).expect("a file can be written");
+    // Certificates of another authority.
+    let stranger = ["status", "--to", &to, "--credentials", "others/client"];
+    let stranger = sandbox.imgcalc(&stranger).refused();
+    assert!(
+        stranger.contains("certificate") || stranger.contains("ca.pem"),
+        "{stranger}"
+    );
+    // A worker is no client.
+    let worker = ["cancel", "tiny", "--to", &to, "--credentials", "certs/worker"];
+    sandbox.imgcalc(&worker).refused();
+    group.ask(&["status", "--json"]).ok();
+    group.end();
+    let refused = Expected {
+        text: "refuses a call",
+        why: "strangers and wrong roles are told of",
+    };
+    assert_quiet(&group, &[refused]);
+}
+
+/// Ends a coordinator in good order; the others go on at once.
+#[test]
+fn a_leader_that_is_told_to_end_hands_over() {
+    let sandbox = Sandbox::new();
+    let mut group = group(&sandbox, &[]);
+    let leader = group.leader();
+    let said = group.end_coordinator(leader, Signal::TERM).ok();
+    assert!(said.stderr.contains("hands leadership over"), "{}", said.stderr);
+    assert_ne!(group.leader(), leader);
+    group.start_coordinator(leader);
+    assert!(within(Duration::from_secs(60), || group
+        .ask(&["peers", "list"])
+        .ok()
+        .stdout
+        .contains("follows")));
+    group.end();
+    assert_quiet(&group, &[]);
+}
