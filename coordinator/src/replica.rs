@@ -17,17 +17,20 @@ mod logger;
 mod members;
 mod message;
 mod store;
+mod timing;
+mod turn;
 
 pub use identity::{Identity, IdentityError};
 pub use members::{Change, Members, PeerId, Step};
 pub use message::{BadMessage, Message};
+pub use timing::Timing;
+pub use turn::{Committed, NotTaken, Standing, Turn};
 
 use convert::{entry_from_disk, entry_to_disk};
 use log::{Disk, EntryKind, HardState, Log, LogError, Recovered, Snapshot};
 use prost_of_raft::Message as _;
 use raft::eraftpb::{ConfChangeV2, EntryType};
 use raft::{RawNode, SnapshotStatus, StateRole};
-use std::time::Duration;
 use store::Store;
 
 /// Entries before a snapshot that are kept in memory for peers that lag a little.
@@ -38,97 +41,6 @@ const APPEND_BYTES_MAX: u64 = 1 << 20;
 const APPENDS_IN_FLIGHT_MAX: usize = 256;
 /// Entries handed over for applying in one go, in bytes.
 const COMMITTED_BYTES_MAX: u64 = 16 << 20;
-
-/// How time passes for the consensus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timing {
-    /// Length of one tick: [`Replica::tick`] is called so often.
-    pub tick: Duration,
-    /// A leader is heard this often, ticks.
-    pub heartbeat_ticks: usize,
-    /// A leader that is silent this long is replaced, ticks: drawn anew each time from this one up to, and without,
-    /// the next field. Different for every peer, or votes are split.
-    pub election_ticks_min: usize,
-    /// See `election_ticks_min`.
-    pub election_ticks_max: usize,
-}
-
-impl Default for Timing {
-    /// A heartbeat every 100 ms, an election after 500 ms to 1 s.
-    fn default() -> Self {
-        Timing::of(Duration::from_millis(100), Duration::from_millis(500))
-    }
-}
-
-impl Timing {
-    /// Small ticks, so that two peers seldom stand for election in the same one.
-    pub fn of(heartbeat: Duration, election: Duration) -> Timing {
-        let tick = (heartbeat / 5).max(Duration::from_millis(1));
-        let ticks = |time: Duration| (time.as_micros() / tick.as_micros()).max(1) as usize;
-        let heartbeat_ticks = ticks(heartbeat);
-        let election_ticks = ticks(election).max(heartbeat_ticks + 2);
-        Timing {
-            tick,
-            heartbeat_ticks,
-            election_ticks_min: election_ticks,
-            election_ticks_max: election_ticks * 2,
-        }
-    }
-}
-
-/// Where a peer stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It leads; the term says which reign.
-    Leader {
-        /// Rises with every reign.
-        term: u64,
-    },
-    /// It follows, or nobody leads.
-    Follower {
-        /// Who leads, if that is known.
-        leader: Option<PeerId>,
-    },
-}
-
-/// What a turn brought.
-#[derive(Debug, Default)]
-pub struct Turn {
-    /// What was committed, in order.
-    pub committed: Vec<Committed>,
-    /// Reads whose answers may be given once everything up to the index is applied: (context, index).
-    pub reads: Vec<(u64, u64)>,
-}
-
-/// One committed entry, or a snapshot that stands for many.
-#[derive(Debug)]
-pub enum Committed {
-    /// Proposed data.
-    Data {
-        /// Its place in the log.
-        index: u64,
-        /// The reign in which it was proposed.
-        term: u64,
-        /// As proposed; empty for the first entry of a reign.
-        data: Vec<u8>,
-    },
-    /// Members changed.
-    Members {
-        /// Its place in the log.
-        index: u64,
-    },
-    /// Everything before is replaced by this image.
-    Image {
-        /// The last entry it stands for.
-        index: u64,
-        /// As given to [`Replica::keep_image`] by the peer that made it.
-        data: Vec<u8>,
-    },
-}
-
-/// A proposal was not taken: this peer does not lead, or hands leadership over right now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotTaken;
 
 /// See the module's description.
 pub struct Replica<D: Disk> {

@@ -80,7 +80,7 @@ fn a_ledger_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room() {
         sandbox.spec("spec.toml", &Spec::tiny());
         let disk = SmallDisk::mount(&sandbox.path("data"), 16 << 20);
         // No room for anything; for the lock and no more; for part of a ledger. It takes its room beforehand.
-        for room in [0, 24 << 10, 4 << 20, 7 << 20] {
+        for room in [0, 24 << 10, 2 << 20, 3 << 20] {
             std::fs::remove_file(sandbox.path("data/filler")).ok();
             disk.leave_room(room);
             let said = sandbox.build("data", "spec.toml", &[]).finish(PATIENCE);

@@ -192,10 +192,6 @@ pub(super) fn over(
     write_report(view, &found, &report).context("the build is done, but its report cannot be written")?;
     print(view, &found, json)?;
     eprintln!("report: {}", report.display());
-    eprintln!(
-        "ask more: imgcalc explore {} --data-dir {} --time 200us",
-        view.id,
-        at.data_dir.0.display()
-    );
+    eprintln!("ask more: imgcalc explore {} {} --time 200us", view.id, at.flag());
     Ok(ExitCode::SUCCESS)
 }

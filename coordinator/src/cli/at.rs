@@ -51,6 +51,14 @@ impl At {
         self.credentials.as_ref()
     }
 
+    /// The flag that makes another command look here too.
+    pub(super) fn flag(&self) -> String {
+        match self.to.as_slice() {
+            [] => format!("--data-dir {}", self.data_dir.0.display()),
+            to => format!("--to {}", to.join(",")),
+        }
+    }
+
     /// Where to look.
     pub(super) async fn source(&self) -> anyhow::Result<Source> {
         match self.named()? {

@@ -31,9 +31,15 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
         Source::Running(mut group) => {
             let mut printed = past(&mut group, &id, &BTreeSet::new()).await?;
             let mut since = Instant::now();
-            while arguments.follow {
+            if !arguments.follow {
+                return Ok(());
+            }
+            loop {
                 // A line that came while another coordinator led is with that one.
-                printed.extend(past(&mut group, &id, &printed).await?);
+                if let Ok(fresh) = past(&mut group, &id, &printed).await {
+                    printed.extend(fresh);
+                    since = Instant::now();
+                }
                 match follow(&mut group, &id, &mut printed).await {
                     Ok(()) => return Ok(()),
                     Err(_) if since.elapsed() < PATIENCE => {
@@ -41,11 +47,7 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
                     }
                     Err(error) => bail!("no coordinator answers: {error:#}"),
                 }
-                if !printed.is_empty() {
-                    since = Instant::now();
-                }
             }
-            Ok(())
         }
         Source::Lying(_) => {
             for line in crate::leader::log_lines(&at.data_dir.logs(), &id) {

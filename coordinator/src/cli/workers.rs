@@ -89,7 +89,10 @@ async fn drain(at: &At, worker: &str, cancel: bool, no_wait: bool) -> anyhow::Re
     }
     eprintln!("worker {worker} stores a checkpoint, hands back what it does, and ends");
     let mut source = Source::Running(Box::new(group.clone()));
-    while !no_wait {
+    if no_wait {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(AGAIN).await;
         let overview = source.overview().await?;
         match overview.workers.iter().find(|known| known.name == worker) {
@@ -101,5 +104,4 @@ async fn drain(at: &At, worker: &str, cancel: bool, no_wait: bool) -> anyhow::Re
             Some(_) => {}
         }
     }
-    Ok(())
 }

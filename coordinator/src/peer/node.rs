@@ -102,6 +102,7 @@ impl<D: Disk> Node<D> {
     }
 
     /// The state that the committed log says, as far as this peer has it.
+    #[cfg(test)]
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
@@ -117,6 +118,7 @@ impl<D: Disk> Node<D> {
     }
 
     /// Replaces the log by an image when it has grown by so many bytes.
+    #[cfg(test)]
     pub(crate) fn set_log_bytes_max(&mut self, bytes: u64) {
         self.log_bytes_max = bytes;
     }

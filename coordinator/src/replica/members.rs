@@ -176,7 +176,7 @@ impl Change {
         });
         let changes: Vec<ConfChangeSingle> = changes.collect();
         let mut change = ConfChangeV2 {
-            changes: changes.into(),
+            changes,
             context: serde_json::to_vec(&addresses).expect("addresses serialise"),
             ..ConfChangeV2::default()
         };

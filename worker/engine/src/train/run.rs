@@ -114,12 +114,12 @@ impl<'a> Run<'a> {
             );
             unseen.push((step, to - from, self.step(&batch, rate)?));
             self.present.step = step;
-            if step % every == 0 || step == self.steps {
+            if step.is_multiple_of(every) || step == self.steps {
                 self.look(&mut unseen)?;
             }
             self.images_here += to - from;
             self.time_here += start.elapsed();
-            if step % every == 0 && step < self.steps {
+            if step.is_multiple_of(every) && step < self.steps {
                 observer.progress(&self.progress(epoch, step, self.mean_loss(), None));
             }
         }
