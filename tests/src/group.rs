@@ -47,12 +47,12 @@ pub fn coordinator(id: u64) -> String {
 }
 
 impl<'a> Group<'a> {
-    /// A group of so many coordinators, none of which runs yet; `serve` are flags of each. Every program has `env`.
-    pub fn new(sandbox: &'a Sandbox, size: u64, serve: &[&str], env: Vec<(String, String)>) -> Group<'a> {
+    /// A group of so many coordinators, none of which runs yet; `serve` are flags of each.
+    pub fn new(sandbox: &'a Sandbox, size: u64, serve: &[&str]) -> Group<'a> {
         let mut group = Group {
             sandbox,
             lines: Lines::default(),
-            env,
+            env: Vec::new(),
             serve: serve.iter().map(ToString::to_string).collect(),
             credentials: None,
             coordinators: BTreeMap::new(),
@@ -68,6 +68,11 @@ impl<'a> Group<'a> {
             group.coordinators.insert(id, Party::new(command, Some(line)));
         }
         group
+    }
+
+    /// What every program has in its environment from now on.
+    pub fn set_env(&mut self, env: Vec<(String, String)>) {
+        self.env = env;
     }
 
     /// The same with TLS: the folders `peer`, `worker` and `client` that `imgcalc certs new` made here.

@@ -24,7 +24,7 @@ fn brief() -> Spec {
 
 /// Three coordinators and some workers that are all well.
 fn group<'a>(sandbox: &'a Sandbox, workers: &[&str]) -> Group<'a> {
-    let mut group = Group::new(sandbox, 3, &SERVE, Vec::new());
+    let mut group = Group::new(sandbox, 3, &SERVE);
     group.start();
     workers.iter().for_each(|name| group.start_worker(name, &[]));
     for name in workers {
@@ -215,7 +215,7 @@ const PREEMPTED: Expected = Expected {
 #[test]
 fn a_data_directory_of_another_peer_or_group_is_refused() {
     let sandbox = Sandbox::new();
-    let group = Group::new(&sandbox, 3, &[], Vec::new());
+    let group = Group::new(&sandbox, 3, &[]);
     let peers = |third: &str| format!("1=127.0.0.1:1,2=127.0.0.1:2,3={third}");
     let serve = |id: &str, peers: &str| {
         let flags = [
@@ -291,7 +291,7 @@ fn a_group_behind_tls_builds_and_turns_strangers_away() {
     let spec = sandbox.spec("spec.toml", &Spec::tiny());
     sandbox.imgcalc(&["certs", "new", "certs"]).ok();
     sandbox.imgcalc(&["certs", "new", "others"]).ok();
-    let mut group = Group::new(&sandbox, 3, &SERVE, Vec::new()).with_credentials(sandbox.path("certs"));
+    let mut group = Group::new(&sandbox, 3, &SERVE).with_credentials(sandbox.path("certs"));
     group.start();
     group.start_worker("w1", &[]);
     group.start_worker("w2", &[]);

@@ -1,0 +1,130 @@
+//! What is thrown at a group, and what must come of it.
+
+pub mod round;
+
+use imgcalc_tests::answers::Outcome;
+use imgcalc_tests::dice::Dice;
+use imgcalc_tests::logs::Expected;
+use imgcalc_tests::sandbox::Sandbox;
+use imgcalc_tests::spec::Spec;
+use std::collections::BTreeSet;
+
+/// Images of the dataset.
+pub const IMAGES: u32 = 1000;
+const EPOCHS: u64 = 60;
+const EPOCHS_TRANSFER: u64 = 40;
+/// Of five links and two trainings from scratch.
+pub const EPOCHS_ALL: u64 = 2 * EPOCHS + 5 * EPOCHS_TRANSFER;
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The leader is killed.
+    KillLeader,
+    /// A coordinator that does not lead is killed.
+    KillFollower,
+    /// Two of three are killed: nobody decides for a while.
+    KillMajority,
+    /// The leader stands still for longer than an election.
+    FreezeLeader,
+    /// Nobody reaches the leader.
+    PartLeader,
+    /// Nobody reaches a coordinator that does not lead.
+    PartFollower,
+    /// The leader and another coordinator do not reach each other; everybody else reaches both.
+    PartPair,
+    /// A coordinator cannot write.
+    FillDisk,
+    /// A worker is killed.
+    KillWorker,
+    /// A runner is killed; its worker lives on.
+    KillRunner,
+    /// A worker and its runner stand still for longer than a lease and its grace.
+    FreezeWorker,
+    /// A worker reaches no coordinator for longer than a lease and its grace.
+    PartWorker,
+    /// The object store answers 500 and 503.
+    StoreFails,
+    /// The object store says nothing.
+    StoreHangs,
+}
+
+/// Faults of coordinators first, each of which needs the other ones whole; those of the others go with any.
+const OF_COORDINATORS: [Fault; 8] = [
+    Fault::KillLeader,
+    Fault::KillFollower,
+    Fault::KillMajority,
+    Fault::FreezeLeader,
+    Fault::PartLeader,
+    Fault::PartFollower,
+    Fault::PartPair,
+    Fault::FillDisk,
+];
+const OF_OTHERS: [Fault; 6] = [
+    Fault::KillWorker,
+    Fault::KillRunner,
+    Fault::FreezeWorker,
+    Fault::PartWorker,
+    Fault::StoreFails,
+    Fault::StoreHangs,
+];
+
+/// Strikes that have every fault once: one of a coordinator, and mostly another of somebody else at the same time.
+pub fn deck(dice: &mut Dice) -> Vec<Vec<Fault>> {
+    let (mut first, mut second) = (OF_COORDINATORS, OF_OTHERS);
+    dice.shuffle(&mut first);
+    dice.shuffle(&mut second);
+    let mut strikes: Vec<Vec<Fault>> = first.into_iter().map(|fault| vec![fault]).collect();
+    for (strike, fault) in strikes.iter_mut().zip(second) {
+        strike.push(fault);
+    }
+    dice.shuffle(&mut strikes);
+    strikes
+}
+
+/// Warnings and errors that these faults bring about.
+pub const EXPECTED: [Expected; 0] = [];
+
+/// What an undisturbed build on one machine came to; its profile lies in `profile`.
+pub struct Calm {
+    /// Its outcome.
+    pub outcome: Outcome,
+}
+
+impl Calm {
+    /// Runs it.
+    pub fn of(sandbox: &Sandbox) -> Calm {
+        sandbox.import_fashion("base", IMAGES);
+        let spec = sandbox.spec("calm.toml", &Spec::long());
+        sandbox.built("calm", &spec, &[]);
+        sandbox
+            .ask("calm", &["profile", "export", "--out", "profile"])
+            .ok();
+        Calm {
+            outcome: Outcome::of(sandbox, "calm"),
+        }
+    }
+}
+
+/// How far the trainings of a base are, told by the checkpoints that are put into the store.
+#[derive(Default)]
+pub struct Epochs(BTreeSet<(String, String)>);
+
+impl Epochs {
+    /// Takes note of first lines of requests; epochs done of all trainings together.
+    pub fn done(&mut self, requests: Vec<String>) -> u64 {
+        for line in requests.iter().filter(|line| line.starts_with("PUT ")) {
+            let key = line.split_once("/tasks/").map(|(_, key)| key);
+            if let Some((task, rest)) = key.and_then(|key| key.split_once('/'))
+                && let Some((_, name)) = rest.split_once("/checkpoint-")
+            {
+                // Between two epochs only: `5.safetensors`, not `5-17.safetensors`.
+                let epoch = name.split_once('.').map_or(name, |(epoch, _)| epoch);
+                if epoch.parse::<u64>().is_ok() {
+                    self.0.insert((task.into(), epoch.into()));
+                }
+            }
+        }
+        self.0.len() as u64
+    }
+}
