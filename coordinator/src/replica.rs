@@ -361,9 +361,11 @@ impl<D: Disk> Replica<D> {
             .node
             .apply_conf_change(&change)
             .map_err(|error| broken(error.to_string()))?;
+        let was_member = self.members.contains(self.id);
         self.members.update(&conf_state, addresses);
         self.node.mut_store().set_conf_state(conf_state);
-        if !self.members.contains(self.id) {
+        // One that joined late goes through changes from before its time: they do not name it either.
+        if was_member && !self.members.contains(self.id) {
             self.removed = true;
             // Raft's core panics in a leader that is no member.
             let term = self.node.raft.term;
