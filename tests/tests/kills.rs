@@ -51,7 +51,11 @@ impl Epochs {
             let name = name.to_string_lossy();
             let epochs = match name.strip_prefix("checkpoint-") {
                 // In the middle of an epoch the step follows.
-                Some(place) => place.split('-').next().and_then(|epoch| epoch.parse().ok()).unwrap_or(0),
+                Some(place) => place
+                    .split('-')
+                    .next()
+                    .and_then(|epoch| epoch.parse().ok())
+                    .unwrap_or(0),
                 None => EPOCHS_TRANSFER,
             };
             let most = self.seen.entry(task.into()).or_default();

@@ -22,6 +22,8 @@ pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 /// Metadata in which a coordinator that does not lead names the one that does, as host:port.
 const LEADER_KEY: &str = "imgcalc-leader";
+/// Coordinators a worker gets to know; a group has a handful.
+const COORDINATORS_MAX: usize = 64;
 /// Hints followed in a row without a pause: while a leader is elected, coordinators may point at each other.
 const HINTS_MAX: u32 = 3;
 
@@ -58,7 +60,6 @@ pub(super) struct Terms {
 /// See the module's description.
 #[derive(Debug)]
 pub(super) struct Link {
-    coordinators: Vec<(String, Channel)>,
     credentials: Option<Credentials>,
     identity: RegisterRequest,
     orphan_override: Option<Duration>,
@@ -67,7 +68,9 @@ pub(super) struct Link {
 
 #[derive(Debug)]
 struct State {
-    /// Which coordinator is asked.
+    /// Those named at the start, and those that one of them named as the leader: a group's members change.
+    coordinators: Vec<(String, Channel)>,
+    /// Which of them is asked.
     at: usize,
     worker: Option<String>,
     terms: Terms,
@@ -117,11 +120,11 @@ impl Link {
             orphan: orphan_override.unwrap_or(Duration::from_secs(600)),
         };
         Ok(Link {
-            coordinators,
             credentials,
             identity,
             orphan_override,
             state: Mutex::new(State {
+                coordinators,
                 at: 0,
                 worker: None,
                 terms,
@@ -210,15 +213,14 @@ impl Link {
             }
             _ => {}
         }
-        let coordinators = self.coordinators.len();
         let (address, is_first, silent, orphan) = self.with(|state| {
-            let address = &self.coordinators[state.at].0;
-            state.at = (state.at + 1) % coordinators;
+            let address = state.coordinators[state.at].0.clone();
+            state.at = (state.at + 1) % state.coordinators.len();
             let is_first = state.silent_since.is_none() && state.worker.is_none();
             let since = *state.silent_since.get_or_insert_with(Instant::now);
             (address, is_first, since.elapsed(), state.terms.orphan)
         });
-        let explained = explain(&status, address, self.credentials.as_ref());
+        let explained = explain(&status, &address, self.credentials.as_ref());
         match &explained {
             // Wrong credentials are no outage: who starts the worker should not have to wait for its end to hear it.
             Some(why) if is_first => tracing::warn!("{why}"),
@@ -227,11 +229,10 @@ impl Link {
         if silent < orphan {
             return Ok(Again::Later);
         }
-        let addresses: Vec<&str> = self
-            .coordinators
-            .iter()
-            .map(|(address, _)| address.as_str())
-            .collect();
+        let addresses: Vec<String> = self.with(|state| {
+            let all = state.coordinators.iter();
+            all.map(|(address, _)| address.clone()).collect()
+        });
         Err(LinkError::Orphaned {
             coordinators: addresses.join(", "),
             seconds: silent.as_secs(),
@@ -260,17 +261,25 @@ impl Link {
         }
     }
 
-    /// Turns to the coordinator that is said to lead. False if that is none of those this worker knows, the one that
-    /// says so, or if too many were followed in vain: then the next in turn is asked after a while.
+    /// Turns to the coordinator that is said to lead. False if nobody is named, or the one that says so, or if too many
+    /// hints were followed in vain: then the next in turn is asked after a while.
     fn follow(&self, leader: &str) -> bool {
-        let known = self
-            .coordinators
-            .iter()
-            .position(|(address, _)| address == leader);
+        let line = || Some(endpoint(leader, self.credentials.as_ref()).ok()?.connect_lazy());
         self.with(|state| {
-            // A coordinator lives and knows another that does: this worker is not alone.
+            // A coordinator lives: this worker is not alone.
             state.silent_since = None;
-            match known {
+            let known = state
+                .coordinators
+                .iter()
+                .position(|(address, _)| address == leader);
+            let at = known.or_else(|| {
+                if leader.is_empty() || state.coordinators.len() >= COORDINATORS_MAX {
+                    return None;
+                }
+                state.coordinators.push((leader.to_string(), line()?));
+                Some(state.coordinators.len() - 1)
+            });
+            match at {
                 Some(at) if at != state.at && state.hints < HINTS_MAX => {
                     state.hints += 1;
                     state.at = at;
@@ -305,7 +314,7 @@ impl Link {
     }
 
     fn client(&self) -> Client {
-        let channel = self.with(|state| self.coordinators[state.at].1.clone());
+        let channel = self.with(|state| state.coordinators[state.at].1.clone());
         WorkersClient::with_interceptor(channel, Bearer::of(self.credentials.as_ref()))
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX)
@@ -336,7 +345,7 @@ mod tests {
     use super::*;
 
     fn link() -> Link {
-        let addresses = ["a:1", "b:2", "c:3"].map(String::from);
+        let addresses = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"].map(String::from);
         Link::new(&addresses, None, RegisterRequest::default(), None).unwrap()
     }
 
@@ -347,22 +356,28 @@ mod tests {
         status
     }
 
-    fn at(link: &Link) -> &str {
-        &link.coordinators[link.with(|state| state.at)].0
+    fn at(link: &Link) -> String {
+        link.with(|state| state.coordinators[state.at].0.clone())
     }
 
     #[tokio::test]
-    async fn a_named_leader_is_asked_at_once_and_an_unknown_one_costs_a_pause() {
+    async fn a_named_leader_is_asked_at_once_whether_it_was_known_or_not() {
         let link = link();
-        assert_eq!(link.missed(follower("c:3")).unwrap(), Again::Now);
-        assert_eq!(at(&link), "c:3");
-        for odd in ["z:9", "", "c:3"] {
-            let before = at(&link).to_string();
-            let hint = if odd == "c:3" { before.clone().leak() } else { odd };
-            assert_eq!(link.missed(follower(hint)).unwrap(), Again::Later, "{odd:?}");
-            assert_ne!(at(&link), before, "{odd:?}");
+        for leader in ["127.0.0.1:3", "127.0.0.1:9"] {
+            assert_eq!(link.missed(follower(leader)).unwrap(), Again::Now);
+            assert_eq!(at(&link), leader);
         }
         assert_eq!(link.missed(Status::unavailable("gone")).unwrap(), Again::Later);
+    }
+
+    #[tokio::test]
+    async fn a_hint_that_leads_nowhere_costs_a_pause_and_the_next_is_asked() {
+        // Nobody is known to lead, itself, what is no address, and what credentials would be needed for.
+        for odd in ["", "127.0.0.1:1", "nonsense", "10.0.0.1:4700"] {
+            let link = link();
+            assert_eq!(link.missed(follower(odd)).unwrap(), Again::Later, "{odd:?}");
+            assert_eq!(at(&link), "127.0.0.1:2", "{odd:?}");
+        }
     }
 
     #[tokio::test]
@@ -370,7 +385,11 @@ mod tests {
         let link = link();
         let mut pauses = 0;
         for _ in 0..100 {
-            let other = if at(&link) == "a:1" { "b:2" } else { "a:1" };
+            let other = if at(&link) == "127.0.0.1:1" {
+                "127.0.0.1:2"
+            } else {
+                "127.0.0.1:1"
+            };
             pauses += u32::from(link.missed(follower(other)).unwrap() == Again::Later);
         }
         assert_eq!(pauses, 100 / (HINTS_MAX + 1));
