@@ -2,12 +2,17 @@
 
 DEMO := target/demo
 
-.PHONY: help setup setup-test build demo test lint bench-accuracy clean-demo
+# Rounds of `make faults`, about a minute each.
+ROUNDS := 10
+
+.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-ledger clean-demo
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
 	@echo "make test            set up and run every test"
+	@echo "make faults          kill, freeze, cut off and starve a real group; ROUNDS=n, IMGCALC_TEST_SEED=s replays"
 	@echo "make lint            format and lint checks"
+	@echo "make bench-ledger    commits of three coordinators beside etcd (about five minutes); ROUNDS=n KILLS=n"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
 
 setup:
@@ -31,6 +36,10 @@ test: setup-test
 	cargo build --bins
 	cargo test --workspace
 
+faults: setup-test
+	cargo build --bins
+	IMGCALC_FAULT_ROUNDS=$(ROUNDS) cargo test -p imgcalc-tests --test faults -- --nocapture
+
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -38,6 +47,11 @@ lint: setup
 bench-accuracy: build
 	@tests/setup/fashion-mnist.sh
 	cargo run --release -p imgcalc-tests --bin bench-accuracy
+
+bench-ledger: build
+	@tests/setup/fashion-mnist.sh
+	@tests/setup/etcd.sh
+	cargo run --release -p imgcalc-tests --bin bench-ledger
 
 clean-demo:
 	rm -rf $(DEMO)

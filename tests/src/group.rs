@@ -101,29 +101,37 @@ impl<'a> Group<'a> {
     /// # Panics
     /// If it ends instead.
     pub fn start_coordinator(&mut self, id: u64) {
+        if let Err(said) = self.try_coordinator(id) {
+            panic!("coordinator {id} does not start:\n{}", said.stderr);
+        }
+    }
+
+    /// Starts a coordinator with its command and waits until it listens or has ended; then what it said.
+    pub fn try_coordinator(&mut self, id: u64) -> Result<(), Said> {
         let mut running = self.launch_coordinator(id);
         let mut address = None;
         let known = within(START_LIMIT, || {
             address = address_in(&running.stderr());
             address.is_some() || running.is_over()
         });
-        let Some(address) = address.filter(|_| known) else {
-            panic!("coordinator {id} does not start:\n{}", running.stderr());
-        };
+        assert!(
+            known,
+            "coordinator {id} neither listens nor ends:\n{}",
+            running.stderr()
+        );
         let party = self
             .coordinators
             .get_mut(&id)
             .expect("a coordinator of the group");
-        party
-            .line
-            .as_ref()
-            .expect("it has a line")
-            .leads_to(Some(address));
         party.running = Some(running);
+        if address.is_none() {
+            return Err(party.reap());
+        }
+        party.line.as_ref().expect("it has a line").leads_to(address);
+        Ok(())
     }
 
-    /// Starts a coordinator with its command; whatever comes of it is the caller's.
-    pub fn launch_coordinator(&mut self, id: u64) -> Running {
+    fn launch_coordinator(&mut self, id: u64) -> Running {
         let party = &self.coordinators[&id];
         assert!(party.running.is_none(), "coordinator {id} runs already");
         let arguments: Vec<&str> = party.command.iter().map(String::as_str).collect();

@@ -2,6 +2,7 @@
 //! goes on while members and workers come and go. What happens to it by accident is in `faults`.
 
 use imgcalc_tests::answers::{Outcome, assert_never_repeated, attempts_in, text};
+use imgcalc_tests::disk::{SmallDisk, where_mounting_works};
 use imgcalc_tests::group::Group;
 use imgcalc_tests::logs::{Expected, unexpected};
 use imgcalc_tests::processes::within;
@@ -328,6 +329,36 @@ fn a_group_behind_tls_builds_and_turns_strangers_away() {
         why: "strangers and wrong roles are told of",
     };
     assert_quiet(&group, &[refused]);
+}
+
+#[test]
+fn a_coordinator_without_room_does_not_start_and_the_others_do_not_need_it() {
+    let test = "a_coordinator_without_room_does_not_start_and_the_others_do_not_need_it";
+    where_mounting_works(test, || {
+        let sandbox = Sandbox::new();
+        let disk = SmallDisk::mount(&sandbox.path("coordinator-3"), 16 << 20);
+        disk.leave_room(64 << 10);
+        let mut group = Group::new(&sandbox, 3, &SERVE);
+        let said = group.try_coordinator(3).expect_err("there is no room").refused();
+        assert!(
+            said.contains("no room is left") || said.contains("No space left"),
+            "{said}"
+        );
+        group.start_coordinator(1);
+        group.start_coordinator(2);
+        assert_ne!(group.leader(), 3);
+        disk.make_room();
+        group.start_coordinator(3);
+        // With it there is a majority.
+        group.kill_coordinator(1);
+        group.leader();
+        group.end();
+        let no_room = ["no room is left", "No space left"].map(|text| Expected {
+            text,
+            why: "the disk is full",
+        });
+        assert_quiet(&group, &no_room);
+    });
 }
 
 /// Ends a coordinator in good order; the others go on at once.

@@ -82,8 +82,71 @@ pub fn deck(dice: &mut Dice) -> Vec<Vec<Fault>> {
     strikes
 }
 
-/// Warnings and errors that these faults bring about.
-pub const EXPECTED: [Expected; 0] = [];
+/// A line that some faults bring about.
+struct Alarm {
+    line: Expected,
+    /// Any of these.
+    by: &'static [Fault],
+}
+
+/// Every warning and error that may be said, and which faults it takes.
+const ALARMS: [Alarm; 6] = [
+    Alarm {
+        line: Expected {
+            text: "fails: pre-empted: the task is no longer leased to this attempt",
+            why: "a worker that was not heard for too long finds its task in other hands",
+        },
+        by: &[
+            Fault::FreezeWorker,
+            Fault::PartWorker,
+            Fault::PartLeader,
+            Fault::PartPair,
+            Fault::FreezeLeader,
+        ],
+    },
+    Alarm {
+        line: Expected {
+            text: "the runner is gone",
+            why: "it was killed",
+        },
+        by: &[Fault::KillRunner],
+    },
+    Alarm {
+        line: Expected {
+            text: "fails: worker lost: the runner",
+            why: "its attempt ends with it, and is counted to nobody's fault",
+        },
+        by: &[Fault::KillRunner],
+    },
+    Alarm {
+        line: Expected {
+            text: "No space left on device",
+            why: "a coordinator whose disk is full says so, of its log lines and when it has to stop",
+        },
+        by: &[Fault::FillDisk],
+    },
+    Alarm {
+        line: Expected {
+            text: "error: no room is left",
+            why: "a coordinator that finds no room for its ledger does not start",
+        },
+        by: &[Fault::FillDisk],
+    },
+    Alarm {
+        line: Expected {
+            text: "fails: storage",
+            why: "a store that does not answer is given up after a while",
+        },
+        by: &[Fault::StoreFails, Fault::StoreHangs],
+    },
+];
+
+/// The warnings and errors that these faults may bring about.
+pub fn expected(strikes: &[Vec<Fault>]) -> Vec<Expected> {
+    let thrown: Vec<Fault> = strikes.concat();
+    let may = |alarm: &&Alarm| alarm.by.iter().any(|fault| thrown.contains(fault));
+    ALARMS.iter().filter(may).map(|alarm| alarm.line).collect()
+}
 
 /// What an undisturbed build on one machine came to; its profile lies in `profile`.
 pub struct Calm {

@@ -1,6 +1,6 @@
 //! One round: a fresh group, one build, some strikes, and what must be true at the end.
 
-use super::{Calm, EPOCHS_ALL, EXPECTED, Epochs, Fault, IMAGES};
+use super::{Calm, EPOCHS_ALL, Epochs, Fault, IMAGES, expected};
 use imgcalc_tests::answers::{Attempts, Outcome, assert_never_repeated, attempts_in, tokens};
 use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
 use imgcalc_tests::disk::SmallDisk;
@@ -134,7 +134,7 @@ impl<'a> Round<'a> {
         let last = self.seen.pop().expect("just looked");
         assert_in_order(&last, &replay);
         self.group.end();
-        let found = unexpected(&self.group.logs(), &EXPECTED);
+        let found = unexpected(&self.group.logs(), &expected(strikes));
         assert!(
             found.is_empty(),
             "nobody expects this{replay}:\n{}",
@@ -298,25 +298,19 @@ impl<'a> Round<'a> {
         vec![(after, cure)]
     }
 
-    /// Fills a disk until the coordinator on it has noticed.
+    /// Fills a disk. The coordinator on it goes on while its ledger has room, which is allocated beforehand; started
+    /// again it may find too little, and then it must say so.
     fn fill_disk(&mut self) {
         self.disk.leave_room(0);
-        let mut asks = 0;
-        let stopped = within(PATIENCE, || {
-            // What is left of the last block takes some entries.
-            asks += 1;
-            self.priority += 1;
-            let priority = self.priority.to_string();
-            self.group.ask(&["priority", "tiny", &priority]).ok();
-            self.group.coordinator(ON_SMALL_DISK).is_over()
-        });
-        assert!(
-            stopped,
-            "{asks} entries find room on a full disk{}",
-            self.replay()
-        );
-        let said = self.group.reap_coordinator(ON_SMALL_DISK).refused();
-        assert!(said.contains("No space left") || said.contains("room"), "{said}");
+        self.priority += 1;
+        let priority = self.priority.to_string();
+        self.group.ask(&["priority", "tiny", &priority]).ok();
+        self.group.kill_coordinator(ON_SMALL_DISK);
+        if let Err(said) = self.group.try_coordinator(ON_SMALL_DISK) {
+            let refusal = said.refused();
+            let told = ["No space left", "no room is left", "is full", "disk full"];
+            assert!(told.iter().any(|words| refusal.contains(words)), "{refusal}");
+        }
     }
 
     fn mend(&mut self, cure: Cure) {
@@ -327,7 +321,9 @@ impl<'a> Round<'a> {
             Cure::Heal(party) => self.group.lines.heal(&party),
             Cure::MakeRoom => {
                 self.disk.make_room();
-                self.group.start_coordinator(ON_SMALL_DISK);
+                if !self.group.running_coordinators().contains(&ON_SMALL_DISK) {
+                    self.group.start_coordinator(ON_SMALL_DISK);
+                }
             }
             Cure::CalmStore => self.proxy.set(Plan::Calm),
         }
