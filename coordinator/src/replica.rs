@@ -96,7 +96,9 @@ impl<D: Disk> Replica<D> {
             max_committed_size_per_ready: COMMITTED_BYTES_MAX,
             check_quorum: true,
             pre_vote: true,
-            batch_append: true,
+            // Raft 0.7 batches entries onto an empty append that they do not follow; its receiver then confirms what it
+            // does not have.
+            batch_append: false,
             ..raft::Config::default()
         };
         let mut node =
@@ -204,12 +206,19 @@ impl<D: Disk> Replica<D> {
 
     /// Proposes data; gives the index it will have if it is committed in this reign.
     pub fn propose(&mut self, data: Vec<u8>) -> Result<u64, NotTaken> {
+        // Raft's core would pass it on to the leader.
+        if self.node.raft.state != StateRole::Leader {
+            return Err(NotTaken);
+        }
         self.node.propose(Vec::new(), data).map_err(|_| NotTaken)?;
         Ok(self.node.raft.raft_log.last_index())
     }
 
     /// Proposes a change of members, all its steps at once through a joint configuration; one change at a time.
     pub fn change(&mut self, change: &Change) -> Result<u64, NotTaken> {
+        if self.node.raft.state != StateRole::Leader {
+            return Err(NotTaken);
+        }
         let before = self.node.raft.raft_log.last_index();
         self.node
             .propose_conf_change(Vec::new(), change.to_raft())
@@ -220,8 +229,11 @@ impl<D: Disk> Replica<D> {
         if taken { Ok(index) } else { Err(NotTaken) }
     }
 
-    /// Asks whether this peer still leads; [`Turn::reads`] answers.
+    /// Asks whether this peer still leads; [`Turn::reads`] answers, if it does.
     pub fn read(&mut self, context: u64) {
+        if self.node.raft.state != StateRole::Leader {
+            return;
+        }
         self.node.read_index(context.to_le_bytes().to_vec());
     }
 

@@ -72,6 +72,10 @@ impl Message {
         if !indices.all(|pair| pair[0].index.checked_add(1) == Some(pair[1].index)) {
             return Err(bad("its entries are not in order"));
         }
+        let first = message.entries.first().map(|entry| entry.index);
+        if kind == MessageType::MsgAppend && first.is_some_and(|first| Some(first) != message.index.checked_add(1)) {
+            return Err(bad("its entries do not follow the entry they are to be appended to"));
+        }
         if kind == MessageType::MsgSnapshot {
             let snapshot = message.snapshot.as_ref();
             let snapshot = snapshot.ok_or_else(|| bad("its snapshot is missing"))?;
