@@ -26,6 +26,8 @@ pub(crate) struct Core {
     pub(super) plans: BTreeMap<BuildId, Plan>,
     pub(super) not_before_ms: BTreeMap<TaskId, u64>,
     pub(super) exclusions: Exclusions,
+    /// When leases were last looked at.
+    pub(super) looked_at_ms: u64,
     /// Commands applied and not yet durable.
     commands: Vec<Command>,
     /// Answers that may go out when they are.
@@ -66,6 +68,7 @@ impl Core {
             plans: BTreeMap::new(),
             not_before_ms: BTreeMap::new(),
             exclusions,
+            looked_at_ms: u64::MAX,
             commands: Vec::new(),
             answers: Vec::new(),
         }

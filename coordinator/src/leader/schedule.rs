@@ -19,11 +19,13 @@ const RETURN_MS: u64 = 500;
 impl Core {
     pub(super) fn expire(&mut self, now_ms: u64) {
         let patience = (self.terms.lease + self.terms.grace).as_millis() as u64;
+        // While this process stood still nobody could be heard, and a clock that is set says nothing about workers.
+        let unseen_ms = now_ms.saturating_sub(std::mem::replace(&mut self.looked_at_ms, now_ms));
+        let stood_still = u128::from(unseen_ms) > self.terms.heartbeat.as_millis();
+        let missed_ms = if stood_still { unseen_ms } else { 0 };
         let mut lost = Vec::new();
         for (token, held) in &mut self.workers.held {
-            if held.heard_at_ms == u64::MAX {
-                held.heard_at_ms = now_ms;
-            }
+            held.heard_at_ms = held.heard_at_ms.saturating_add(missed_ms).min(now_ms);
             if held.heard_at_ms + patience <= now_ms {
                 lost.push((*token, held.task));
             }
