@@ -65,7 +65,7 @@ async fn past(
     printed: &BTreeSet<String>,
 ) -> anyhow::Result<BTreeSet<String>> {
     let addresses = group.everybody().await;
-    let mut lines: BTreeSet<String> = BTreeSet::new();
+    let mut lines: Vec<String> = Vec::new();
     let mut answered = 0;
     for address in addresses {
         let client = group.client(&address)?;
@@ -75,12 +75,19 @@ async fn past(
         }
     }
     anyhow::ensure!(answered > 0, "no coordinator answers");
-    // Each begins with its time.
-    let fresh: BTreeSet<String> = lines.difference(printed).cloned().collect();
-    for line in &fresh {
-        output::print(line);
+    // Each begins with its time, to the second; those of one coordinator come in their order.
+    lines.sort_by(|one, other| time(one).cmp(time(other)));
+    let mut fresh = BTreeSet::new();
+    for line in lines {
+        if !printed.contains(&line) && fresh.insert(line.clone()) {
+            output::print(&line);
+        }
     }
     Ok(fresh)
+}
+
+fn time(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
 }
 
 async fn here(mut client: Client, build: &BuildId) -> anyhow::Result<Vec<String>> {
