@@ -116,15 +116,16 @@ impl Group {
                 Err(_) => Status::deadline_exceeded(format!("{address} does not answer")),
             };
             // A coordinator that dies breaks a line off like one with other certificates, but not twice, nor all do.
-            match security::explain(&status, &address, self.credentials.as_ref()) {
+            let broke = match security::explain(&status, &address, self.credentials.as_ref()) {
                 Some(why) if broken + 1 >= BREAKS_MAX * self.addresses.len() => anyhow::bail!(why),
-                Some(_) => broken += 1,
-                None => broken = 0,
-            }
-            let again = matches!(
-                status.code(),
-                Code::Unavailable | Code::DeadlineExceeded | Code::Unknown
-            );
+                explained => explained.is_some(),
+            };
+            broken = if broke { broken + 1 } else { 0 };
+            let again = broke
+                || matches!(
+                    status.code(),
+                    Code::Unavailable | Code::DeadlineExceeded | Code::Unknown
+                );
             if !again {
                 return Err(said(status));
             }

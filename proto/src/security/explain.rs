@@ -94,7 +94,10 @@ impl<'e> Causes<'e> {
         let mut causes = Causes::default();
         let mut next = Some(error);
         while let Some(error) = next {
-            causes.transport |= error.is::<tonic::transport::Error>();
+            // What is no HTTP may also be met in the middle of a call.
+            let in_call = error.downcast_ref::<tonic::Status>();
+            let in_call = in_call.is_some_and(|status| status.message().starts_with("h2 protocol error"));
+            causes.transport |= in_call || error.is::<tonic::transport::Error>();
             causes.tls = causes.tls.or(error.downcast_ref());
             next = error.source();
             if let Some(io) = error.downcast_ref::<std::io::Error>() {
