@@ -5,7 +5,7 @@ DEMO := target/demo
 # Rounds of `make faults`, about a minute each.
 ROUNDS := 10
 
-.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-ledger clean-demo
+.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-ledger clean-demo simulate
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
@@ -55,3 +55,7 @@ bench-ledger: build
 
 clean-demo:
 	rm -rf $(DEMO)
+
+simulate:
+	IMGCALC_SIMULATE_FROM=$(or $(FROM),1) IMGCALC_SIMULATE_SEEDS=$(or $(SEEDS),500) \
+		cargo test -p imgcalc-coordinator --lib simulation::tests::whatever_goes_wrong -- --nocapture

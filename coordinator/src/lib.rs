@@ -26,3 +26,6 @@ pub mod peer;
 pub mod server;
 
 pub mod cli;
+
+#[cfg(test)]
+mod simulation;

@@ -50,6 +50,18 @@ pub(crate) struct Node<D: Disk> {
     log_folder: Option<PathBuf>,
     log_bytes_max: u64,
     waiting: Waiting,
+    #[cfg(test)]
+    bugs: Bugs,
+}
+
+/// Faults put in on purpose: the simulation must find them.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bugs {
+    /// Answers go out before the commit.
+    pub(crate) answers_early: bool,
+    /// Looks are answered without asking whether this peer still leads.
+    pub(crate) looks_unconfirmed: bool,
 }
 
 enum Role {
@@ -98,6 +110,8 @@ impl<D: Disk> Node<D> {
             log_folder,
             log_bytes_max: LOG_BYTES_MAX,
             waiting: Waiting::default(),
+            #[cfg(test)]
+            bugs: Bugs::default(),
         })
     }
 
@@ -121,6 +135,11 @@ impl<D: Disk> Node<D> {
     #[cfg(test)]
     pub(crate) fn set_log_bytes_max(&mut self, bytes: u64) {
         self.log_bytes_max = bytes;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn set_bugs(&mut self, bugs: Bugs) {
+        self.bugs = bugs;
     }
 
     /// Somebody asks for something.
@@ -242,6 +261,8 @@ impl<D: Disk> Node<D> {
         };
         core.advance(now_ms);
         let (commands, answers) = core.take();
+        #[cfg(test)]
+        let answers = self.misbehave(commands.is_empty(), answers);
         if commands.is_empty() {
             self.waiting.reads.extend(answers);
         } else {
@@ -259,12 +280,22 @@ impl<D: Disk> Node<D> {
         self.ask_who_leads(now_ms);
     }
 
+    #[cfg(test)]
+    fn misbehave(&self, looks: bool, answers: Vec<Answer>) -> Vec<Answer> {
+        if looks && self.bugs.looks_unconfirmed || !looks && self.bugs.answers_early {
+            answers.into_iter().for_each(|answer| answer(Ok(())));
+            return Vec::new();
+        }
+        answers
+    }
+
     fn propose(&mut self, commands: &[Command]) -> Option<u64> {
         self.replica.propose(write_batch(commands)).ok()
     }
 
     fn ask_who_leads(&mut self, now_ms: u64) {
-        let overdue = |asked_at: u64| asked_at + READ_AGAIN_MS <= now_ms;
+        // The clock may be set back too.
+        let overdue = |asked_at: u64| asked_at.abs_diff(now_ms) >= READ_AGAIN_MS;
         if let Some((_, asked_at, answers)) = &mut self.waiting.asked {
             if !overdue(*asked_at) {
                 return;

@@ -73,8 +73,12 @@ impl Message {
             return Err(bad("its entries are not in order"));
         }
         let first = message.entries.first().map(|entry| entry.index);
-        if kind == MessageType::MsgAppend && first.is_some_and(|first| Some(first) != message.index.checked_add(1)) {
-            return Err(bad("its entries do not follow the entry they are to be appended to"));
+        if kind == MessageType::MsgAppend
+            && first.is_some_and(|first| Some(first) != message.index.checked_add(1))
+        {
+            return Err(bad(
+                "its entries do not follow the entry they are to be appended to",
+            ));
         }
         if kind == MessageType::MsgSnapshot {
             let snapshot = message.snapshot.as_ref();

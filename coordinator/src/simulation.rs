@@ -1,0 +1,169 @@
+//! The whole group simulated in one thread from one seed, with simulated time: real nodes over the real log on
+//! simulated disks, and workers, people and operators that follow their protocols.
+//!
+//! First everything goes wrong for a while (safety), then all of it is healed and every build must end (liveness).
+//! What must be true is in `oracle.rs`. A seed that fails prints the line that replays it:
+//!
+//! ```text
+//! make simulate FROM=17 SEEDS=1
+//! ```
+//!
+//! That the oracle sees anything is tested by putting faults into the code that it must find ([`Options::bugs`],
+//! [`Options::disks_lie`]): answers that go out before the commit, and disks that acknowledge syncs they
+//! never do.
+
+mod ask;
+mod builds;
+mod dice;
+mod disk;
+mod faults;
+mod members;
+mod net;
+mod oracle;
+mod peers;
+mod person;
+mod tests;
+mod worker;
+mod world;
+
+use crate::leader::Terms;
+use crate::peer::node::Bugs;
+use std::time::Duration;
+use world::{Event, World};
+
+/// Longest simulated time in which everything must end after it was healed, ms: a host that fails what others finish
+/// is left alone for ten minutes.
+const LIVENESS_MS_MAX: u64 = 1_200_000;
+
+/// What a run is like, beside its seed.
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    /// So many; by seed unless given.
+    peers: Option<u64>,
+    terms: Terms,
+    tick_ms: u64,
+    /// How long every task takes; by seed unless given.
+    work_ms: Option<u64>,
+    /// Nothing goes wrong by itself and nobody directs.
+    calm: bool,
+    /// Whether members change.
+    members: bool,
+    bugs: Bugs,
+    disks_lie: bool,
+}
+
+/// What a run was like.
+#[derive(Debug, PartialEq, Eq)]
+struct Report {
+    trace: u64,
+    simulated_ms: u64,
+    entries: u64,
+    looks: usize,
+    /// Attempts taken from workers that lived.
+    taken_alive: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let millis = Duration::from_millis;
+        Options {
+            peers: None,
+            terms: Terms {
+                lease: millis(3_000),
+                grace: millis(3_000),
+                heartbeat: millis(500),
+                orphan: millis(60_000),
+            },
+            tick_ms: 50,
+            work_ms: None,
+            calm: false,
+            members: true,
+            bugs: Bugs::default(),
+            disks_lie: false,
+        }
+    }
+}
+
+/// Runs one seed to its end.
+///
+/// # Panics
+/// If something is not as it must be.
+fn simulate(seed: u64, options: Options) -> Report {
+    let mut world = World::new(seed, options);
+    for peer in 1..=world.founders {
+        world.add_peer(peer);
+    }
+    let (workers, builds) = (world.dice.between(1, 4), world.dice.between(1, 3));
+    for _ in 0..workers {
+        world.add_worker();
+    }
+    world.add_person(true, builds as usize);
+    world.add_person(false, builds as usize);
+    world.after(1, Event::Operator);
+    if !options.calm {
+        world.begin_trouble();
+        let trouble_ms = world.dice.between(5_000, 40_000);
+        while world.now < trouble_ms {
+            world.step();
+        }
+    }
+    world.heal();
+    let healed_at = world.now;
+    while !(world.all_ended() && world.operator.is_idle()) {
+        world.step();
+        assert!(
+            world.now < healed_at + LIVENESS_MS_MAX,
+            "everything was healed, and the builds do not end: {}",
+            world.standing()
+        );
+    }
+    let quiet_at = world.now + 15_000;
+    while world.now < quiet_at {
+        world.step();
+    }
+    world.check_end();
+    world.report()
+}
+
+impl World {
+    /// Who waits for what, in words.
+    fn standing(&mut self) -> String {
+        let mut peers = Vec::new();
+        for (id, peer) in &mut self.peers {
+            let gone = peer.gone;
+            match &mut peer.node {
+                Some(node) => {
+                    let (leads, applied) = (node.leads(), node.replica().applied());
+                    let builds = node
+                        .state()
+                        .builds()
+                        .values()
+                        .map(|build| build.phase.to_string());
+                    let builds: Vec<String> = builds.collect();
+                    let (standing, members) = (node.replica().standing(), node.replica().members());
+                    peers.push(format!("{id}: {standing:?} leads {leads} at {applied}, builds {builds:?}, voters {:?}, learners {:?}, outgoing {:?}", members.voters, members.learners, members.outgoing));
+                }
+                None => peers.push(format!("{id}: down, gone {gone}")),
+            }
+        }
+        let asks: Vec<String> = self
+            .calls
+            .values()
+            .map(|call| format!("{:?}", call.caller))
+            .collect();
+        format!(
+            "peers {peers:#?}, operator idle {}, calls {asks:?}",
+            self.operator.is_idle()
+        )
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            trace: self.trace,
+            simulated_ms: self.now,
+            entries: self.peers.values().map(|peer| peer.seen).max().unwrap_or(0),
+            looks: self.oracle.looks,
+            taken_alive: self.oracle.taken_alive,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The builds that are submitted: small, and with work in common.
+
+use crate::ledger::State;
+use crate::plan::{Known, Plan, plan, testing};
+use imgcalc_shared::build::Build;
+use imgcalc_shared::task::{Outcome, Task, TaskId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+/// What an undisturbed run of a build gives.
+pub(super) type Undisturbed = (Plan, BTreeMap<TaskId, Outcome>);
+
+/// The builds there are.
+pub(super) fn all() -> &'static [(Build, Undisturbed)] {
+    static ALL: OnceLock<Vec<(Build, Undisturbed)>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut small = testing::build();
+        small.space.samplings.truncate(1);
+        small.space.quants.truncate(1);
+        (small.buckets, small.buckets_sampled, small.formats_per_bucket) = (4, 2, 2);
+        let mut wider = small.clone();
+        wider.buckets_sampled = 3;
+        let mut other = small.clone();
+        (other.formats_per_bucket, other.name) = (1, "other".into());
+        let with_end = |build: Build| {
+            let end = testing::run(&build, |_| 0, |_| false);
+            (build, end)
+        };
+        [small, wider, other].map(with_end).into()
+    })
+}
+
+/// What a task finds out.
+pub(super) fn outcome(task: &Task) -> Outcome {
+    testing::outcome(task)
+}
+
+/// An outcome that says whose it is, in a place no plan looks at.
+pub(super) fn marked(mut outcome: Outcome, token: u64) -> Outcome {
+    if let Outcome::Train(trained) = &mut outcome {
+        trained.seconds = token as f64;
+    }
+    outcome
+}
+
+/// Whether the ledger has of a build exactly what an undisturbed run gives.
+pub(super) fn check_end(state: &State, build: &Build, (expected_plan, expected): &Undisturbed) {
+    let known = state.known();
+    let unmarked = |(id, outcome): (&TaskId, &Outcome)| {
+        let mut outcome = outcome.clone();
+        if let Outcome::Train(trained) = &mut outcome {
+            trained.seconds = 1.0;
+        }
+        (*id, outcome)
+    };
+    let results: BTreeMap<TaskId, Outcome> = known.results.iter().map(unmarked).collect();
+    for (task, outcome) in expected {
+        assert_eq!(
+            results.get(task),
+            Some(outcome),
+            "the result of {task} is that of an undisturbed run"
+        );
+    }
+    let quarantined = BTreeSet::new();
+    let results = &results;
+    let quarantined = &quarantined;
+    let derived = plan(build, Known { results, quarantined });
+    assert!(
+        derived == *expected_plan,
+        "the plan is that of an undisturbed run"
+    );
+}
