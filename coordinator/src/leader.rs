@@ -34,11 +34,13 @@ pub struct Terms {
 }
 
 impl Default for Terms {
+    /// A network that stalls for a minute and a half, plus what it takes to notice a dead line and to find another
+    /// coordinator, costs nobody an attempt.
     fn default() -> Self {
         let seconds = Duration::from_secs;
         Terms {
             lease: seconds(30),
-            grace: seconds(30),
+            grace: seconds(90),
             heartbeat: seconds(2),
             orphan: seconds(600),
         }

@@ -44,7 +44,7 @@ pub(super) struct Args {
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     lease_seconds: u64,
     /// What it holds is given to others this long after that, seconds.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=86_400))]
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u64).range(0..=86_400))]
     grace_seconds: u64,
     /// Workers go on without any coordinator for so long, seconds.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=864_000))]

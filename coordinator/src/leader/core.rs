@@ -326,12 +326,31 @@ impl Core {
         for task in &tasks {
             self.not_before_ms.remove(task);
         }
-        let effects = self.propose_all(Command::Retry { tasks, at_ms: now_ms });
+        let builds = self.ended_without(&tasks);
+        let effects = self.propose_all(Command::Retry {
+            tasks,
+            builds,
+            at_ms: now_ms,
+        });
         let retried = |effect: &&Effect| matches!(effect, Effect::Retried { .. });
         let count = effects.iter().filter(retried).count();
         let words = format!("{count} quarantined tasks are tried again");
         self.logbook.write(build, "coordinator", &words);
         Ok(count)
+    }
+}
+
+impl Core {
+    /// Builds that are over and lack one of these tasks, which others may have tried for them.
+    fn ended_without(&self, tasks: &[TaskId]) -> Vec<BuildId> {
+        let over = self.state.builds().iter().filter(|(_, state)| {
+            matches!(state.phase, BuildPhase::Ended { .. })
+                && crate::plan::plan(&state.build, self.state.known())
+                    .tasks
+                    .iter()
+                    .any(|planned| tasks.contains(&planned.id))
+        });
+        over.map(|(id, _)| id.clone()).collect()
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Command {
     Retry {
         /// Which.
         tasks: Vec<TaskId>,
+        /// Builds that ended without them: they go on.
+        builds: Vec<BuildId>,
         /// Milliseconds since 1970.
         at_ms: u64,
     },

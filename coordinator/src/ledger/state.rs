@@ -163,7 +163,16 @@ impl State {
                 priority,
                 ..
             } => vec![self.direct(build, *wanted, *priority)],
-            Command::Retry { tasks, .. } => tasks.iter().map(|task| self.retry(*task)).collect(),
+            Command::Retry { tasks, builds, .. } => {
+                let effects: Vec<Effect> = tasks.iter().map(|task| self.retry(*task)).collect();
+                if effects
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::Retried { .. }))
+                {
+                    self.reopen(builds);
+                }
+                effects
+            }
             Command::Finish { build, ending, at_ms } => vec![self.finish(build, ending, *at_ms)],
             Command::Adopt { records, at_ms } => {
                 records.iter().map(|record| self.adopt(record, *at_ms)).collect()
@@ -239,24 +248,26 @@ impl State {
         Effect::Directed { build: id.clone() }
     }
 
-    /// Builds that ended without the task are open again where they can use it.
     fn retry(&mut self, id: TaskId) -> Effect {
         match self.open.get_mut(&id) {
             Some(open) if open.phase == Phase::Quarantined => {
                 open.phase = Phase::Waiting;
                 open.forgiven = open.attempts.len();
                 self.quarantined.remove(&id);
-                for attempt in &open.attempts {
-                    if let Some(state) = self.builds.get_mut(&attempt.build)
-                        && matches!(state.phase, BuildPhase::Ended { .. })
-                    {
-                        state.phase = BuildPhase::Running;
-                    }
-                }
                 Effect::Retried { task: id }
             }
             Some(open) => refused(format!("{} is not quarantined", open.task)),
             None => refused(format!("task {id} is not open")),
+        }
+    }
+
+    fn reopen(&mut self, builds: &[BuildId]) {
+        for id in builds {
+            if let Some(state) = self.builds.get_mut(id)
+                && matches!(state.phase, BuildPhase::Ended { .. })
+            {
+                state.phase = BuildPhase::Running;
+            }
         }
     }
 

@@ -58,6 +58,7 @@ fn command(step: &Step, build: &Build, tasks: &[Task]) -> Command {
         },
         Step::Retry(task) => Command::Retry {
             tasks: vec![tasks[*task].id()],
+            builds: vec![build.id()],
             at_ms: 1,
         },
         Step::Lease(task) => Command::Lease {

@@ -186,9 +186,16 @@ impl<D: Disk> Node<D> {
         } else if change.steps.contains(&Step::Remove {
             peer: self.replica.id(),
         }) {
-            // The next leader removes this one.
-            self.replica.hand_over();
-            Some(LeaderError::NotLeader { leader: None })
+            let only = self.replica.members().is_only(self.replica.id());
+            if only {
+                let words =
+                    "nobody else could remove this peer; add another, then remove this one in a second step";
+                Some(LeaderError::Refused(words.into()))
+            } else {
+                // The next leader removes this one.
+                self.replica.hand_over();
+                Some(LeaderError::NotLeader { leader: None })
+            }
         } else {
             None
         };

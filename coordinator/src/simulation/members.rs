@@ -45,7 +45,7 @@ impl Operator {
 
     /// A leader that decides alone cannot be replaced at once: nobody else could remove it.
     fn at_once(&self, new: PeerId) -> bool {
-        new % 2 == 0 && self.members.len() > 1
+        new.is_multiple_of(2) && self.members.len() > 1
     }
 
     pub(super) fn is_idle(&self) -> bool {

@@ -31,8 +31,14 @@ async fn each_role_gets_through_to_its_methods_and_to_no_others() {
         deliver(&address, Some(&worker)).await,
         &denied("says worker", "for a peer"),
     );
+    // A peer that joins asks whom it joins.
+    assert!(members(&address, Some(&peer)).await.is_ok());
     assert_says(
-        members(&address, Some(&peer)).await,
+        members(&address, Some(&worker)).await,
+        &denied("says worker", "for a client"),
+    );
+    assert_says(
+        overview(&address, Some(&peer)).await,
         &denied("says peer", "for a client"),
     );
     assert_says(
