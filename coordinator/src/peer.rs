@@ -7,6 +7,8 @@
 
 mod drive;
 mod entry;
+#[cfg(test)]
+mod looks;
 pub(crate) mod node;
 #[cfg(test)]
 mod tests;

@@ -277,8 +277,6 @@ impl<D: Disk> Replica<D> {
         let mut turn = Turn::default();
         while self.node.has_ready() {
             let mut ready = self.node.ready();
-            // Only a leader's: they promise nothing of its own disk.
-            ready.take_messages().into_iter().for_each(|m| send(Message(m)));
             let reads = ready.take_read_states();
             turn.reads.extend(reads.into_iter().filter_map(|read| {
                 let context = read.request_ctx.as_slice().try_into().ok()?;
@@ -290,7 +288,10 @@ impl<D: Disk> Replica<D> {
                     vote: hard_state.vote,
                     commit: hard_state.commit,
                 };
+                self.remember_changes()?;
             }
+            // Only a leader's: they promise nothing of its own entries.
+            ready.take_messages().into_iter().for_each(|m| send(Message(m)));
             if !ready.snapshot().is_empty() {
                 let snapshot = ready.snapshot().clone();
                 self.install(snapshot, &mut turn)?;
@@ -308,6 +309,7 @@ impl<D: Disk> Replica<D> {
             let mut light = self.node.advance(ready);
             if let Some(commit) = light.commit_index() {
                 self.hard_state.commit = commit;
+                self.remember_changes()?;
             }
             light.take_messages().into_iter().for_each(|m| send(Message(m)));
             let committed = light.take_committed_entries();
@@ -320,6 +322,15 @@ impl<D: Disk> Replica<D> {
     /// Writes what would only be known again from other peers; for an end in good order.
     pub fn close(&mut self) -> Result<(), LogError> {
         self.log.append(&[], Some(&self.hard_state))
+    }
+
+    /// While members change, a leader writes down what is committed before it tells anybody. A peer that hears of its
+    /// own removal ends for good; a leader that forgot it in a crash might need that peer's vote to learn it again.
+    fn remember_changes(&mut self) -> Result<(), LogError> {
+        if self.node.raft.has_pending_conf() {
+            self.log.append(&[], Some(&self.hard_state))?;
+        }
+        Ok(())
     }
 
     fn install(&mut self, snapshot: raft::eraftpb::Snapshot, turn: &mut Turn) -> Result<(), LogError> {

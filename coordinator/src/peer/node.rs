@@ -80,11 +80,22 @@ struct Waiting {
     writes: VecDeque<(u64, Vec<Answer>)>,
     /// For the next question whether this peer leads.
     reads: Vec<Answer>,
-    /// For the question on its way: its name, and when it was asked.
-    asked: Option<(u64, u64, Vec<Answer>)>,
+    /// For the question on its way.
+    asked: Option<Question>,
     /// Confirmed: until the entry is applied.
     confirmed: Vec<(u64, Vec<Answer>)>,
     last_question: u64,
+    /// The last entry proposed in this reign.
+    last_write: u64,
+}
+
+/// A question to the other peers whether this one still leads.
+struct Question {
+    name: u64,
+    asked_at_ms: u64,
+    /// A look may have seen what is proposed and not committed: its answer waits for that too.
+    seen: u64,
+    answers: Vec<Answer>,
 }
 
 impl<D: Disk> Node<D> {
@@ -233,15 +244,10 @@ impl<D: Disk> Node<D> {
             self.step_down();
             return Err(NodeError::Removed(self.replica.id()));
         }
-        for (question, index) in turn.reads {
-            if self
-                .waiting
-                .asked
-                .as_ref()
-                .is_some_and(|(asked, ..)| *asked == question)
-                && let Some((_, _, answers)) = self.waiting.asked.take()
-            {
-                self.waiting.confirmed.push((index, answers));
+        for (name, index) in turn.reads {
+            if let Some(question) = self.waiting.asked.take_if(|asked| asked.name == name) {
+                let Question { seen, answers, .. } = question;
+                self.waiting.confirmed.push((index.max(seen), answers));
             }
         }
         self.settle(now_ms);
@@ -274,7 +280,10 @@ impl<D: Disk> Node<D> {
             self.waiting.reads.extend(answers);
         } else {
             match self.propose(&commands) {
-                Some(index) => self.waiting.writes.push_back((index, answers)),
+                Some(index) => {
+                    self.waiting.last_write = index;
+                    self.waiting.writes.push_back((index, answers));
+                }
                 None => {
                     // Leadership is being handed over: what was foreseen will not come.
                     let error = self.not_leader();
@@ -302,23 +311,23 @@ impl<D: Disk> Node<D> {
 
     fn ask_who_leads(&mut self, now_ms: u64) {
         // The clock may be set back too.
-        let overdue = |asked_at: u64| asked_at.abs_diff(now_ms) >= READ_AGAIN_MS;
-        if let Some((_, asked_at, answers)) = &mut self.waiting.asked {
-            if !overdue(*asked_at) {
-                return;
-            }
-            let mut waiting = std::mem::take(answers);
-            waiting.append(&mut self.waiting.reads);
-            self.waiting.reads = waiting;
+        let overdue = |asked: &mut Question| asked.asked_at_ms.abs_diff(now_ms) >= READ_AGAIN_MS;
+        if let Some(lost) = self.waiting.asked.take_if(overdue) {
+            let newer = std::mem::replace(&mut self.waiting.reads, lost.answers);
+            self.waiting.reads.extend(newer);
         }
-        if self.waiting.reads.is_empty() {
+        if self.waiting.asked.is_some() || self.waiting.reads.is_empty() {
             return;
         }
         self.waiting.last_question += 1;
-        let question = self.waiting.last_question;
-        self.replica.read(question);
-        let answers = std::mem::take(&mut self.waiting.reads);
-        self.waiting.asked = Some((question, now_ms, answers));
+        let name = self.waiting.last_question;
+        self.replica.read(name);
+        self.waiting.asked = Some(Question {
+            name,
+            asked_at_ms: now_ms,
+            seen: self.waiting.last_write,
+            answers: std::mem::take(&mut self.waiting.reads),
+        });
     }
 
     fn apply(&mut self, committed: Committed) -> Result<(), NodeError> {
@@ -401,11 +410,12 @@ impl<D: Disk> Node<D> {
             asked,
             confirmed,
             last_question,
+            ..
         } = std::mem::take(&mut self.waiting);
         // An answer to a question of this reign must not be taken for one of the next.
         self.waiting.last_question = last_question;
         let writes = writes.into_iter().flat_map(|(_, answers)| answers);
-        let asked = asked.into_iter().flat_map(|(.., answers)| answers);
+        let asked = asked.into_iter().flat_map(|question| question.answers);
         let confirmed = confirmed.into_iter().flat_map(|(_, answers)| answers);
         for answer in writes.chain(reads).chain(asked).chain(confirmed) {
             answer(Err(error.clone()));

@@ -44,6 +44,12 @@ impl Message {
         self.0.get_msg_type() == MessageType::MsgSnapshot
     }
 
+    /// Whether it carries entries from the leader.
+    #[cfg(test)]
+    pub(crate) fn is_append(&self) -> bool {
+        self.0.get_msg_type() == MessageType::MsgAppend
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> Vec<u8> {
         self.0.encode_to_vec()
