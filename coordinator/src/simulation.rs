@@ -10,7 +10,7 @@
 //!
 //! That the oracle sees anything is tested by putting faults into the code that it must find ([`Options::bugs`],
 //! [`Options::disks_lie`]): answers that go out before the commit, and disks that acknowledge syncs they
-//! never do.
+//! never do. A third, looks that nobody confirmed, is too rare here; `peer/looks.rs` sees it.
 
 mod ask;
 mod builds;

@@ -1,6 +1,6 @@
 //! What a look may show: three nodes whose messages a test hands over itself.
 
-use super::node::Node;
+use super::node::{Bugs, Node};
 use crate::leader::{LeaderError, Request, Terms};
 use crate::plan::testing;
 use crate::replica::log::SimulatedDisk;
@@ -103,4 +103,20 @@ fn a_peer_that_no_longer_leads_answers_no_look() {
     let told = late.try_recv().expect("it is told that this peer gave up");
     assert!(matches!(told, Err(LeaderError::NotLeader { .. })), "{told:?}");
     assert_eq!(nodes.iter().filter(|node| node.leads()).count(), 1);
+}
+
+#[test]
+fn a_look_that_nobody_confirmed_would_be_seen_here() {
+    let mut nodes = group();
+    while !nodes.iter().any(Node::leads) {
+        pass_time(&mut nodes, 1, |_| true);
+    }
+    let leader = nodes.iter().position(Node::leads).unwrap();
+    nodes[leader].set_bugs(Bugs {
+        looks_unconfirmed: true,
+        ..Bugs::default()
+    });
+    let mut late = look(&mut nodes[leader]);
+    settle(&mut nodes, |_| false);
+    assert!(late.try_recv().unwrap().is_ok(), "the fault answers it at once");
 }

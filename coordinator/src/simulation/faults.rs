@@ -21,11 +21,7 @@ impl World {
     pub(super) fn begin_trouble(&mut self) {
         self.trouble = Trouble {
             fail_per_mille: self.dice.pick(&[0, 20, 100]),
-            // With several builds a retry does not yet reopen those that never tried the task themselves.
-            numeric: match self.builds_of_persons().count() {
-                1 => self.dice.pick(&[0, 0, 2]),
-                _ => 0,
-            },
+            numeric: self.dice.pick(&[0, 0, 2]),
             pause_ms: self.dice.pick(&[300, 1_500, 5_000]),
         };
         self.after(500, Event::Trouble);

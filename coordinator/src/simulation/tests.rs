@@ -5,7 +5,7 @@ use crate::peer::node::Bugs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Seeds of an ordinary run of the tests.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 500;
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     let said = std::env::var(variable).ok();

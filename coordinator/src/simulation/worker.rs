@@ -32,6 +32,8 @@ pub(super) struct SimWorker {
     /// Its report on the way.
     beat: Option<u64>,
     next_beat_ms: u64,
+    /// When it takes its next step.
+    wakes_ms: u64,
     phase: Phase,
 }
 
@@ -67,6 +69,7 @@ impl World {
             call: None,
             beat: None,
             next_beat_ms: 0,
+            wakes_ms: 0,
             phase: Phase::Idle,
         });
         self.start_worker(number);
@@ -80,8 +83,18 @@ impl World {
         worker.process += 1;
         (worker.runs, worker.registered, worker.drained) = (true, false, false);
         (worker.call, worker.beat, worker.phase) = (None, None, Phase::Idle);
-        let process = worker.process;
-        self.after(1, Event::Worker(number, process));
+        worker.wakes_ms = 0;
+        self.wake_by(number, self.now + 1);
+    }
+
+    /// Sees to it that a worker takes its next step by then; one step ahead of it is enough.
+    fn wake_by(&mut self, number: usize, at_ms: u64) {
+        let (now, worker) = (self.now, &mut self.workers[number]);
+        if worker.wakes_ms <= now || at_ms < worker.wakes_ms {
+            worker.wakes_ms = at_ms;
+            let process = worker.process;
+            self.at(at_ms, Event::Worker(number, process));
+        }
     }
 
     pub(super) fn end_worker(&mut self, number: usize, down_ms: u64) {
@@ -96,12 +109,13 @@ impl World {
     /// The worker's next step; it wakes itself again as long as it lives.
     pub(super) fn wake_worker(&mut self, number: usize, process: u64) {
         let (now, worker) = (self.now, &mut self.workers[number]);
-        if !worker.runs || worker.process != process {
+        // One that was overtaken by an earlier step is no longer meant.
+        if !worker.runs || worker.process != process || worker.wakes_ms != now {
             return;
         }
         if worker.paused_until_ms > now {
             let until = worker.paused_until_ms;
-            return self.at(until, Event::Worker(number, process));
+            return self.wake_by(number, until);
         }
         if let Phase::Working { lease, ends_ms, stop } = &worker.phase
             && (*ends_ms <= now || *stop || worker.drained)
@@ -134,7 +148,7 @@ impl World {
             _ => 500,
         };
         if worker.runs {
-            self.after(wait, Event::Worker(number, process));
+            self.wake_by(number, now + wait);
         }
     }
 
@@ -246,7 +260,7 @@ impl World {
         if beat && wait > 1 {
             self.workers[number].next_beat_ms = self.now + wait;
         }
-        self.after(wait, Event::Worker(number, process));
+        self.wake_by(number, self.now + wait);
     }
 
     fn follow(&mut self, number: usize, hint: &str) -> bool {
