@@ -47,8 +47,8 @@ pub struct Replica<D: Disk> {
     node: RawNode<Store>,
     log: Log<D>,
     members: Members,
+    /// As last told; on disk its commit index may lag.
     hard_state: HardState,
-    /// What is durable of `hard_state`: the commit index may lag there.
     id: PeerId,
     applied: u64,
     removed: bool,

@@ -102,16 +102,22 @@ impl Core {
     /// reached it, or ended with a process of its name that is gone.
     pub(super) fn never_arrived(&mut self, worker: &str, sequence: u64, now_ms: u64) {
         let of_worker = |held: &Held| held.worker == worker && held.sequence < sequence && held.sequence > 0;
-        let lost: Vec<(u64, TaskId)> = self
-            .workers
-            .held
-            .iter()
-            .filter(|(_, held)| of_worker(held))
-            .map(|(token, held)| (*token, held.task))
-            .collect();
+        let why = "the worker asks for work again and is not at it";
+        self.fail_all(of_worker, FailureClass::Preempted, why, now_ms);
+    }
+
+    /// Ends every attempt of which that is true.
+    pub(super) fn fail_all(
+        &mut self,
+        which: impl Fn(&Held) -> bool,
+        class: FailureClass,
+        why: &str,
+        now_ms: u64,
+    ) {
+        let held = self.workers.held.iter().filter(|(_, held)| which(held));
+        let lost: Vec<(u64, TaskId)> = held.map(|(token, held)| (*token, held.task)).collect();
         for (token, task) in lost {
-            let why = "the worker asks for work again and is not at it".to_string();
-            self.fail(task, token, FailureClass::Preempted, why, now_ms);
+            self.fail(task, token, class, why.to_string(), now_ms);
         }
     }
 

@@ -225,16 +225,7 @@ impl Core {
                 reply,
             } => {
                 let of_worker = |held: &Held| worker.as_ref().is_none_or(|worker| held.worker == *worker);
-                let lost: Vec<(u64, TaskId)> = self
-                    .workers
-                    .held
-                    .iter()
-                    .filter(|(_, held)| of_worker(held))
-                    .map(|(token, held)| (*token, held.task))
-                    .collect();
-                for (token, task) in lost {
-                    self.fail(task, token, class, why.clone(), now_ms);
-                }
+                self.fail_all(of_worker, class, &why, now_ms);
                 self.workers
                     .known
                     .retain(|name, _| worker.as_ref().is_some_and(|worker| worker != name));

@@ -12,7 +12,7 @@ use tokio::time::MissedTickBehavior;
 
 /// What is answered with one sync of the log at most.
 const BATCH_MAX: usize = 512;
-/// The leader's time for looking at leases is coarser than the consensus's.
+/// A leader that ends waits so long for another to take over.
 const HAND_OVER_MAX: Duration = Duration::from_secs(2);
 
 /// What comes to a peer.
