@@ -4,10 +4,12 @@
 //! heard of, pauses) is soft: a new leader learns it again. It has no clock, no sockets and no disk but the log lines
 //! of builds; requests and the time go in, commands to propose and answers that wait for them come out.
 
+mod agenda;
 mod attempts;
 mod core;
 mod display;
 mod exclusions;
+mod held;
 mod logbook;
 mod request;
 mod schedule;

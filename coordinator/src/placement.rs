@@ -32,6 +32,7 @@ use board::Board;
 use imgcalc_shared::format::Family;
 use imgcalc_shared::task::{Input, Start, Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What is to be placed where. Pairs are (index of a task, index of a place).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,7 +72,7 @@ pub struct Ready {
     /// Hardware class it must run on, if any.
     pub hardware: Option<String>,
     /// Where its data lies.
-    pub base: String,
+    pub base: Arc<str>,
     /// The task whose weights it starts from.
     pub parent: Option<TaskId>,
     /// The family whose columns it reads or makes.
@@ -82,11 +83,11 @@ pub struct Ready {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
     /// Profiles run alone on a host.
-    pub host: String,
+    pub host: Arc<str>,
     /// Hardware class.
-    pub hardware: String,
+    pub hardware: Arc<str>,
     /// The only base it works on; none: any.
-    pub base: Option<String>,
+    pub base: Option<Arc<str>>,
     /// Whether it asks for work.
     pub waiting: bool,
     /// Whether it finished something a moment ago and is about to ask.
@@ -121,7 +122,7 @@ pub struct Last {
 
 impl Ready {
     /// What placement looks at in a task of a plan.
-    pub fn of(planned: &Planned, build: usize, base: &str) -> Ready {
+    pub fn of(planned: &Planned, build: usize, base: &Arc<str>) -> Ready {
         let parent = match &planned.task {
             Task::Train {
                 start: Start::Weights(parent),
@@ -134,7 +135,7 @@ impl Ready {
             path: planned.path,
             exclusive: planned.task.is_profile(),
             hardware: planned.task.hardware().map(str::to_string),
-            base: base.into(),
+            base: base.clone(),
             parent,
             family: family(&planned.task),
         }

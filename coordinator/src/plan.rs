@@ -118,7 +118,7 @@ impl Planned {
     }
 
     /// Whether nobody will do it any more.
-    fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         matches!(self.standing, Standing::Done | Standing::Quarantined)
     }
 }

@@ -2,8 +2,9 @@
 
 use super::core::Core;
 use super::request::{Directive, Progress, Said};
-use super::workers::Held;
+use super::held::Held;
 use crate::ledger::{Command, Effect};
+use crate::placement::family;
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 
 /// First pause before a task that failed by its own fault is tried again, ms; doubles with every attempt.
@@ -14,7 +15,7 @@ impl Core {
     pub(super) fn progress(&mut self, progress: Progress, now_ms: u64) -> Directive {
         self.workers.heard(&progress.worker, now_ms);
         let drain = self.workers.is_draining(&progress.worker);
-        let held = self.workers.held.get_mut(&progress.token);
+        let held = self.workers.held.get_mut(progress.token);
         let Some(held) = held.filter(|held| held.task == progress.task) else {
             return Directive {
                 stop: Some("the task is no longer leased to this attempt".into()),
@@ -35,13 +36,13 @@ impl Core {
         let (task, build) = (held.task, held.build.clone());
         held.progress = Some(progress);
         Directive {
-            stop: (!self.is_wanted(&build, task)).then(|| "nobody wants it at present".into()),
+            stop: (!self.is_wanted(&build, task, now_ms)).then(|| "nobody wants it at present".into()),
             drain,
         }
     }
 
     pub(super) fn complete(&mut self, task: TaskId, token: u64, outcome: Box<Outcome>, now_ms: u64) -> Said {
-        let held = self.workers.held.remove(&token);
+        let held = self.workers.held.remove(token);
         let words = outcome_words(&outcome);
         match self.propose(Command::Complete {
             task,
@@ -51,10 +52,15 @@ impl Core {
         }) {
             Effect::Committed { .. } => {
                 // Any other attempt at this task is void now.
-                self.workers.held.retain(|_, held| held.task != task);
+                let others: Vec<u64> = self.workers.held.of_task(&task).collect();
+                for token in others {
+                    self.workers.held.remove(token);
+                }
                 if let Some(held) = held {
                     self.exclusions.completed(task, &held.host, now_ms);
-                    self.workers.finished(&held, now_ms);
+                    let committed = self.state.committed().get(&task);
+                    let family = committed.and_then(|committed| family(&committed.task));
+                    self.workers.finished(&held, family, now_ms);
                     let line = format!("{}: done{words}", held.what);
                     self.logbook.write(&held.build, &held.worker, &line);
                 }
@@ -74,7 +80,7 @@ impl Core {
         message: String,
         now_ms: u64,
     ) {
-        let held = self.workers.held.remove(&token);
+        let held = self.workers.held.remove(token);
         let effect = self.propose(Command::Fail {
             task,
             token,
@@ -101,9 +107,11 @@ impl Core {
     /// A worker asks for work only when it is at nothing: what an earlier question of it was answered with never
     /// reached it, or ended with a process of its name that is gone.
     pub(super) fn never_arrived(&mut self, worker: &str, sequence: u64, now_ms: u64) {
-        let of_worker = |held: &Held| held.worker == worker && held.sequence < sequence && held.sequence > 0;
+        let of_worker = self.workers.held.of_worker(worker);
+        let earlier = of_worker.filter(|(_, held)| held.sequence < sequence && held.sequence > 0);
+        let lost: Vec<(u64, TaskId)> = earlier.map(|(token, held)| (token, held.task)).collect();
         let why = "the worker asks for work again and is not at it";
-        self.fail_all(of_worker, FailureClass::Preempted, why, now_ms);
+        self.fail_these(lost, FailureClass::Preempted, why, now_ms);
     }
 
     /// Ends every attempt of which that is true.
@@ -115,8 +123,12 @@ impl Core {
         now_ms: u64,
     ) {
         let held = self.workers.held.iter().filter(|(_, held)| which(held));
-        let lost: Vec<(u64, TaskId)> = held.map(|(token, held)| (*token, held.task)).collect();
-        for (token, task) in lost {
+        let lost: Vec<(u64, TaskId)> = held.map(|(token, held)| (token, held.task)).collect();
+        self.fail_these(lost, class, why, now_ms);
+    }
+
+    fn fail_these(&mut self, attempts: Vec<(u64, TaskId)>, class: FailureClass, why: &str, now_ms: u64) {
+        for (token, task) in attempts {
             self.fail(task, token, class, why.to_string(), now_ms);
         }
     }

@@ -1,12 +1,14 @@
 //! The leader's decisions, without sockets, disk or clock: time is an argument, commands are collected.
 
 use super::Terms;
+use super::agenda::Agenda;
 use super::exclusions::Exclusions;
+use super::held::Held;
 use super::logbook::Logbook;
 use super::request::{LeaderError, Reply, Request};
-use super::workers::{Held, Workers};
+use super::workers::Workers;
 use crate::ledger::{BuildPhase, Command, Effect, Phase, State, Wanted};
-use crate::plan::{Plan, Standing};
+use crate::plan::Standing;
 use crate::view::{BuildView, Overview};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::TaskId;
@@ -22,8 +24,8 @@ pub(crate) struct Core {
     pub(super) logbook: Logbook,
     pub(super) terms: Terms,
     pub(super) workers: Workers,
-    /// Plans of running builds; empty when something they depend on changed.
-    pub(super) plans: BTreeMap<BuildId, Plan>,
+    /// Of running builds; one that is missing is derived anew from its plan.
+    pub(super) agendas: BTreeMap<BuildId, Agenda>,
     pub(super) not_before_ms: BTreeMap<TaskId, u64>,
     pub(super) exclusions: Exclusions,
     /// When leases were last looked at.
@@ -65,7 +67,7 @@ impl Core {
             logbook,
             terms,
             workers,
-            plans: BTreeMap::new(),
+            agendas: BTreeMap::new(),
             not_before_ms: BTreeMap::new(),
             exclusions,
             looked_at_ms: u64::MAX,
@@ -255,13 +257,28 @@ impl Core {
         let nothing =
             |effect: &Effect| matches!(effect, Effect::Refused { .. } | Effect::AlreadyCommitted { .. });
         if !effects.iter().all(nothing) {
-            // A lease changes nothing a plan looks at.
-            if !matches!(command, Command::Lease { .. }) {
-                self.plans.clear();
+            for effect in &effects {
+                self.note(effect);
             }
             self.commands.push(command);
         }
         effects
+    }
+
+    /// Brings the agendas up to date with what was applied.
+    fn note(&mut self, effect: &Effect) {
+        let agendas = self.agendas.values_mut();
+        match effect {
+            Effect::Leased { task, .. } => agendas.for_each(|agenda| agenda.take(task)),
+            Effect::Reopened { task, .. } => agendas.for_each(|agenda| agenda.give_back(task)),
+            Effect::Committed { task } => self.agendas.retain(|_, agenda| !agenda.commit(task)),
+            Effect::Quarantined { task } => self.agendas.retain(|_, agenda| !agenda.wants(task)),
+            Effect::Submitted { build, .. } | Effect::Directed { build } | Effect::Finished { build } => {
+                self.agendas.remove(build);
+            }
+            Effect::Retried { .. } => self.agendas.clear(),
+            Effect::AlreadyCommitted { .. } | Effect::Refused { .. } => {}
+        }
     }
 
     pub(super) fn reply<T: Send + 'static>(&mut self, reply: Reply<T>, said: Result<T, LeaderError>) {

@@ -7,9 +7,10 @@ use imgcalc_shared::build::BuildId;
 
 impl Core {
     pub(super) fn running(&self, build: &BuildId) -> Vec<Running> {
-        let of_build = self.workers.held.values().filter(|held| held.build == *build);
+        let held = self.workers.held.iter();
+        let of_build = held.filter(|(_, held)| held.build == *build);
         of_build
-            .map(|held| {
+            .map(|(_, held)| {
                 let base = Running {
                     what: held.what.clone(),
                     worker: held.worker.clone(),
@@ -34,12 +35,14 @@ impl Core {
     pub(super) fn worker_views(&self) -> Vec<WorkerView> {
         let view = |known: &Known| WorkerView {
             name: known.facts.name.clone(),
-            host: known.facts.host.clone(),
-            hardware: known.facts.hardware.clone(),
+            host: known.facts.host.to_string(),
+            hardware: known.facts.hardware.to_string(),
             task: self
                 .workers
-                .holding(&known.facts.name)
-                .map(|held| held.what.clone()),
+                .held
+                .of_worker(&known.facts.name)
+                .next()
+                .map(|(_, held)| held.what.clone()),
             draining: self.workers.is_draining(&known.facts.name),
         };
         self.workers.known.values().map(view).collect()

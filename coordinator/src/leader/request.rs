@@ -5,6 +5,7 @@ use crate::view::{BuildView, Overview};
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,11 +35,11 @@ pub struct WorkerFacts {
     /// Unique among those that run.
     pub name: String,
     /// Its host.
-    pub host: String,
+    pub host: Arc<str>,
     /// Its hardware class.
-    pub hardware: String,
+    pub hardware: Arc<str>,
     /// The only base it works on, if it says so.
-    pub base: Option<String>,
+    pub base: Option<Arc<str>>,
 }
 
 /// Answer to a worker that asks for work.

@@ -1,20 +1,19 @@
 //! What time and new knowledge ask of the leader: lost leases, plans that moved on, and work for those who wait.
 
+use super::agenda::Agenda;
 use super::core::Core;
+use super::held::Held;
 use super::request::{Asked, Lease};
-use super::workers::Held;
+use super::workers::Known;
 use crate::ledger::{BuildPhase, Command, Effect, Ending, Phase};
-use crate::placement::{Busy, Last, Place, Problem, Ready, Share, family, place};
-use crate::plan::{Planned, Standing, plan};
+use crate::placement::{Busy, Last, Place, Problem, Ready, Share, place};
+use crate::plan::{Planned, plan};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId};
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
-
-/// A training waits this long for the worker that just finished its parent to ask again, ms: that takes a round trip,
-/// and another worker would spend longer on a runner, columns and weights.
-const RETURN_MS: u64 = 500;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 impl Core {
     pub(super) fn expire(&mut self, now_ms: u64) {
@@ -24,10 +23,10 @@ impl Core {
         let stood_still = u128::from(unseen_ms) > self.terms.heartbeat.as_millis();
         let missed_ms = if stood_still { unseen_ms } else { 0 };
         let mut lost = Vec::new();
-        for (token, held) in &mut self.workers.held {
+        for (token, held) in self.workers.held.iter_mut() {
             held.heard_at_ms = held.heard_at_ms.saturating_add(missed_ms).min(now_ms);
             if held.heard_at_ms + patience <= now_ms {
-                lost.push((*token, held.task));
+                lost.push((token, held.task));
             }
         }
         for (token, task) in lost {
@@ -44,17 +43,21 @@ impl Core {
     }
 
     /// Whether a running build wants a task: the one it was given for, or another.
-    pub(super) fn is_wanted(&self, build: &BuildId, task: TaskId) -> bool {
-        let plans = || self.plans.values().flat_map(|plan| &plan.tasks);
-        self.is_running(build) || plans().any(|planned| planned.id == task)
+    pub(super) fn is_wanted(&mut self, build: &BuildId, task: TaskId, now_ms: u64) -> bool {
+        if self.is_running(build) {
+            return true;
+        }
+        self.replan(now_ms);
+        self.agendas.values().any(|agenda| agenda.wants(&task))
     }
 
+    /// Derives the plans that are missing, and ends builds that have nothing left.
     pub(super) fn replan(&mut self, now_ms: u64) {
         let running: Vec<BuildId> = self
             .state
             .builds()
             .keys()
-            .filter(|id| self.is_running(id) && !self.plans.contains_key(id))
+            .filter(|id| self.is_running(id) && !self.agendas.contains_key(id))
             .cloned()
             .collect();
         for id in running {
@@ -73,32 +76,53 @@ impl Core {
                 self.logbook.write(&id, "coordinator", &words);
                 self.logbook.end(&id);
             } else {
-                self.plans.insert(id, made);
+                let open = self.state.open();
+                let free = |task: &TaskId| open.get(task).is_none_or(|open| open.phase == Phase::Waiting);
+                let agenda = Agenda::of(made, free);
+                self.agendas.insert(id, agenda);
             }
+        }
+        #[cfg(debug_assertions)]
+        self.check_agendas();
+    }
+
+    /// An agenda that was patched says what a plan derived anew would say.
+    #[cfg(debug_assertions)]
+    fn check_agendas(&self) {
+        let few = self.state.committed().len() < 64 && !self.is_idle();
+        for (id, agenda) in self.agendas.iter().filter(|_| few) {
+            let made = plan(&self.state.builds()[id].build, self.state.known());
+            let anew = made.tasks.iter().map(|planned| (planned.id, planned.standing));
+            assert!(agenda.standings().eq(anew), "the agenda of {id} is not its plan");
         }
     }
 
-    /// Tasks that can be done now, by build: those that get workers first come first, so that a task two builds want
-    /// is done for the one that is served earlier.
-    fn ready(&self, now_ms: u64) -> Vec<(BuildId, Vec<&Planned>)> {
-        let mut builds: Vec<&BuildId> = self.plans.keys().collect();
+    /// Tasks that can be done now, by build, as many as `room` workers could be given. Builds that get workers first
+    /// come first, so that a task two builds want is done for the one that is served earlier.
+    fn ready(&self, room: usize, now_ms: u64) -> Vec<(BuildId, Vec<&Planned>)> {
+        let mut builds: Vec<&BuildId> = self.agendas.keys().collect();
         builds.sort_by_key(|id| {
             let state = &self.state.builds()[*id];
             (Reverse(state.priority), state.submitted_at_ms)
         });
-        let free = |id: &TaskId| {
-            let open = self.state.open().get(id);
-            let waits = open.is_none_or(|open| open.phase == Phase::Waiting);
-            waits && self.not_before_ms.get(id).is_none_or(|at| *at <= now_ms)
-        };
+        let due = |id: &TaskId| self.not_before_ms.get(id).is_none_or(|at| *at <= now_ms);
         let mut seen = BTreeSet::new();
         let mut of_build = |build: &BuildId| {
-            let tasks = self.plans[build].tasks.iter();
+            let mut tasks = Vec::new();
+            for queue in self.agendas[build].ready() {
+                let mut left = room;
+                for planned in queue {
+                    if left == 0 {
+                        break;
+                    }
+                    if due(&planned.id) && seen.insert(planned.id) {
+                        tasks.push(planned);
+                        // One that failed somewhere may not go to every worker: it counts for none.
+                        left -= usize::from(self.exclusions.failed_on(&planned.id).next().is_none());
+                    }
+                }
+            }
             tasks
-                .filter(|planned| {
-                    planned.standing == Standing::Ready && free(&planned.id) && seen.insert(planned.id)
-                })
-                .collect()
         };
         builds
             .into_iter()
@@ -107,63 +131,71 @@ impl Core {
     }
 
     pub(super) fn assign(&mut self, now_ms: u64) {
-        if self.workers.known.values().all(|known| known.asking.is_none()) {
+        let known = || self.workers.known.values();
+        let room = known()
+            .filter(|known| known.asking.is_some() || known.returns(now_ms))
+            .count();
+        if known().all(|known| known.asking.is_none()) {
             return;
         }
-        let names: Vec<String> = self.workers.known.keys().cloned().collect();
-        let ready = self.ready(now_ms);
+        let ready = self.ready(room, now_ms);
+        if ready.iter().all(|(_, tasks)| tasks.is_empty()) {
+            return;
+        }
         let mut problem = Problem::default();
         let mut tasks: Vec<(BuildId, Task)> = Vec::new();
+        let names: Vec<&String> = self.workers.known.keys().collect();
         for (index, (build, of_build)) in ready.iter().enumerate() {
             let state = &self.state.builds()[build];
             problem.builds.push(Share {
                 priority: state.priority,
-                held: self.workers.held_by(build),
+                held: self.workers.held.count_of(build),
                 served: self.workers.served(build),
             });
+            let base: Arc<str> = state.build.base.as_str().into();
             for planned in of_build {
                 for host in self.exclusions.failed_on(&planned.id) {
-                    let there = |name: &&String| self.workers.known[*name].facts.host == *host;
+                    let there = |name: &&String| self.workers.known[*name].facts.host[..] == **host;
                     let places = names.iter().enumerate().filter(|(_, name)| there(name));
                     let task = problem.tasks.len();
                     problem.failed.extend(places.map(|(at, _)| (task, at)));
                 }
-                problem.tasks.push(Ready::of(planned, index, &state.build.base));
+                problem.tasks.push(Ready::of(planned, index, &base));
                 tasks.push((build.clone(), planned.task.clone()));
             }
         }
-        let index_of = |build: &BuildId| ready.iter().position(|(id, _)| id == build);
-        problem.places = names
-            .iter()
-            .map(|name| self.place(name, index_of, now_ms))
+        let index: BTreeMap<&BuildId, usize> = ready.iter().map(|(id, _)| id).zip(0..).collect();
+        let places = self.workers.known.iter();
+        problem.places = places
+            .map(|(name, known)| self.place(name, known, &index, now_ms))
             .collect();
-        for (task, at) in place(&problem) {
-            let (build, task) = tasks[task].clone();
-            self.grant(build, task, &names[at], now_ms);
+        let placed = place(&problem).into_iter();
+        let granted: Vec<_> = placed
+            .map(|(task, at)| (tasks[task].clone(), names[at].clone()))
+            .collect();
+        for ((build, task), worker) in granted {
+            self.grant(build, task, &worker, now_ms);
         }
     }
 
-    fn place(&self, name: &str, index_of: impl Fn(&BuildId) -> Option<usize>, now_ms: u64) -> Place {
-        let known = &self.workers.known[name];
-        let busy = self
-            .workers
-            .holding(name)
-            .map(|held| if held.profile { Busy::Profile } else { Busy::Work });
-        let last = known.finished.as_ref().and_then(|finished| {
-            let committed = self.state.committed().get(&finished.task);
+    fn place(&self, name: &str, known: &Known, index: &BTreeMap<&BuildId, usize>, now_ms: u64) -> Place {
+        let busy = self.workers.held.of_worker(name).next();
+        let busy = busy.map(|(_, held)| if held.profile { Busy::Profile } else { Busy::Work });
+        // Of one that is at something nobody asks what it did before.
+        let last = known.finished.as_ref().filter(|_| busy.is_none());
+        let last = last.and_then(|finished| {
             Some(Last {
                 task: finished.task,
-                build: index_of(&finished.build)?,
-                family: committed.and_then(|committed| family(&committed.task)),
+                build: *index.get(&finished.build)?,
+                family: finished.family,
             })
         });
-        let finished_at_ms = known.finished.as_ref().map(|finished| finished.at_ms);
         Place {
             host: known.facts.host.clone(),
             hardware: known.facts.hardware.clone(),
             base: known.facts.base.clone(),
             waiting: known.asking.is_some(),
-            returning: finished_at_ms.is_some_and(|at| now_ms < at + RETURN_MS),
+            returning: known.returns(now_ms),
             closed: self.workers.is_draining(name) || self.exclusions.is_excluded(&known.facts.host, now_ms),
             busy,
             last,
@@ -180,7 +212,7 @@ impl Core {
             task: Box::new(task.clone()),
             build: build.clone(),
             worker: worker.into(),
-            host: host.clone(),
+            host: host.to_string(),
             sequence,
             at_ms: now_ms,
         };

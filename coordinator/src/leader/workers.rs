@@ -1,9 +1,15 @@
 //! The workers a leader knows, and what each holds. All of it is soft: a new leader learns it again.
 
-use super::request::{Asked, LeaderError, Lease, Progress, Reply, WorkerFacts};
+use super::held::{Held, HeldAttempts};
+use super::request::{Asked, LeaderError, Reply, WorkerFacts};
 use imgcalc_shared::build::BuildId;
+use imgcalc_shared::format::Family;
 use imgcalc_shared::task::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// A training waits this long for the worker that just finished its parent to ask again, ms: that takes a round trip,
+/// and another worker would spend longer on a runner, columns and weights.
+const RETURN_MS: u64 = 500;
 
 /// A worker that is silent this long and holds nothing is forgotten, ms.
 const SILENT_MS_MAX: u64 = 60_000;
@@ -11,8 +17,7 @@ const SILENT_MS_MAX: u64 = 60_000;
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     pub(super) known: BTreeMap<String, Known>,
-    /// Attempts that run, by fencing token.
-    pub(super) held: BTreeMap<u64, Held>,
+    pub(super) held: HeldAttempts,
     /// Workers that are to end.
     draining: BTreeSet<String>,
     /// Token of the last attempt given for a build: who was served longest ago.
@@ -43,21 +48,17 @@ pub(super) struct Question {
 pub(super) struct Finished {
     pub(super) task: TaskId,
     pub(super) build: BuildId,
+    /// Whose columns it read or made.
+    pub(super) family: Option<Family>,
     pub(super) at_ms: u64,
 }
 
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) task: TaskId,
-    pub(super) what: String,
-    pub(super) profile: bool,
-    pub(super) worker: String,
-    pub(super) host: String,
-    pub(super) build: BuildId,
-    /// Of the question that it answered.
-    pub(super) sequence: u64,
-    pub(super) heard_at_ms: u64,
-    pub(super) progress: Option<Progress>,
+impl Known {
+    /// Whether it finished something a moment ago and is about to ask for more.
+    pub(super) fn returns(&self, now_ms: u64) -> bool {
+        let finished = self.finished.as_ref();
+        self.asking.is_none() && finished.is_some_and(|finished| now_ms < finished.at_ms + RETURN_MS)
+    }
 }
 
 impl Workers {
@@ -105,7 +106,7 @@ impl Workers {
             self.draining.remove(worker);
             return self.known.contains_key(worker);
         }
-        let holds = self.holding(worker).is_some();
+        let holds = self.held.of_worker(worker).next().is_some();
         let Some(known) = self.known.get_mut(worker) else {
             return holds;
         };
@@ -131,11 +132,10 @@ impl Workers {
                 let _ = question.reply.send(Ok(Asked::Nothing));
             }
         }
-        let holders: BTreeSet<&str> = self.held.values().map(|held| held.worker.as_str()).collect();
         self.known.retain(|name, known| {
             known.asking.is_some()
                 || known.heard_at_ms + SILENT_MS_MAX > now_ms
-                || holders.contains(name.as_str())
+                || self.held.of_worker(name).next().is_some()
         });
         self.draining.retain(|name| self.known.contains_key(name));
     }
@@ -150,11 +150,12 @@ impl Workers {
     }
 
     /// Notes what a worker finished: what comes next of it is best done there.
-    pub(super) fn finished(&mut self, held: &Held, now_ms: u64) {
+    pub(super) fn finished(&mut self, held: &Held, family: Option<Family>, now_ms: u64) {
         if let Some(known) = self.known.get_mut(&held.worker) {
             known.finished = Some(Finished {
                 task: held.task,
                 build: held.build.clone(),
+                family,
                 at_ms: now_ms,
             });
         }
@@ -168,32 +169,5 @@ impl Workers {
     /// When a build was last served, as a number that rises; 0: never by this leader.
     pub(super) fn served(&self, build: &BuildId) -> u64 {
         self.served.get(build).copied().unwrap_or(0)
-    }
-
-    /// How many attempts of a build run.
-    pub(super) fn held_by(&self, build: &BuildId) -> usize {
-        let of_build = |held: &&Held| held.build == *build;
-        self.held.values().filter(of_build).count()
-    }
-
-    /// What a worker holds.
-    pub(super) fn holding(&self, worker: &str) -> Option<&Held> {
-        self.held.values().find(|held| held.worker == worker)
-    }
-}
-
-impl Held {
-    pub(super) fn of(lease: &Lease, worker: &str, host: &str, sequence: u64, now_ms: u64) -> Held {
-        Held {
-            task: lease.task.id(),
-            what: lease.task.to_string(),
-            profile: lease.task.is_profile(),
-            worker: worker.into(),
-            host: host.into(),
-            build: lease.build.clone(),
-            sequence,
-            heard_at_ms: now_ms,
-            progress: None,
-        }
     }
 }

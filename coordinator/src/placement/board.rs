@@ -4,7 +4,7 @@ use super::{Busy, Last, Place, Problem, Ready, Share};
 use imgcalc_shared::format::Family;
 use imgcalc_shared::task::TaskId;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub(super) struct Board<'a> {
     problem: &'a Problem,
@@ -51,7 +51,7 @@ struct Claims {
 
 impl<'a> Board<'a> {
     pub(super) fn of(problem: &'a Problem) -> Board<'a> {
-        let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut names: HashMap<&str, usize> = HashMap::new();
         let mut hosts: Vec<Host> = Vec::new();
         let mut host_of = Vec::with_capacity(problem.places.len());
         for place in &problem.places {
@@ -104,7 +104,13 @@ impl<'a> Board<'a> {
     /// The host with the least to finish stays the one with the least, since nothing starts there: from one round to
     /// the next it is the same one or another with no more left, and so the profile's turn comes.
     pub(super) fn keep_hosts(&mut self, tasks: &[usize]) {
+        let mut seen: HashSet<(Option<&str>, &str)> = HashSet::new();
         for &task in tasks.iter().filter(|task| self.problem.tasks[**task].exclusive) {
+            // Where one may go, all of its kind may, but for those that some place must not get.
+            let Ready { hardware, base, .. } = &self.problem.tasks[task];
+            if !self.is_particular(task) && !seen.insert((hardware.as_deref(), base)) {
+                continue;
+            }
             let fitting = (0..self.problem.places.len()).filter(|place| self.fits(task, *place));
             let hosts: Vec<usize> = fitting.map(|place| self.host_of[place]).collect();
             let served = |host: &usize| self.hosts[*host].profiling || self.hosts[*host].kept;
@@ -171,12 +177,19 @@ impl<'a> Board<'a> {
                     .all(|other| self.problem.failed.contains(&(task, other)) || !self.could(task, other)))
     }
 
+    /// Whether there are places that must not or should not get a task.
+    fn is_particular(&self, task: usize) -> bool {
+        let pairs = (task, 0)..=(task, usize::MAX);
+        self.problem.failed.range(pairs.clone()).next().is_some()
+            || self.problem.excluded.range(pairs).next().is_some()
+    }
+
     fn could(&self, index: usize, at: usize) -> bool {
         let (task, place) = (&self.problem.tasks[index], &self.problem.places[at]);
         let on_hardware = task
             .hardware
             .as_ref()
-            .is_none_or(|class| *class == place.hardware);
+            .is_none_or(|class| **class == *place.hardware);
         let on_base = place.base.as_ref().is_none_or(|base| *base == task.base);
         !place.closed && on_hardware && on_base && !self.problem.excluded.contains(&(index, at))
     }

@@ -67,9 +67,9 @@ impl Workers for Service {
         }
         let facts = WorkerFacts {
             name: name.clone(),
-            host,
-            hardware,
-            base: Some(base).filter(|base| !base.is_empty()),
+            host: host.into(),
+            hardware: hardware.into(),
+            base: Some(base).filter(|base| !base.is_empty()).map(Into::into),
         };
         self.peer.register(facts).await.map_err(status)?;
         let terms = self.peer.options().terms;

@@ -199,7 +199,7 @@ impl World {
             Phase::Leaving => Ask::Leave(name),
             Phase::Idle if !worker.registered => Ask::Register(WorkerFacts {
                 name,
-                host: worker.host.clone(),
+                host: worker.host.as_str().into(),
                 hardware: "cpu".into(),
                 base: None,
             }),

@@ -12,7 +12,7 @@ fn fits(given: &Problem, task: usize, at: usize) -> bool {
         && ready
             .hardware
             .as_ref()
-            .is_none_or(|class| *class == place.hardware)
+            .is_none_or(|class| **class == *place.hardware)
         && place.base.as_ref().is_none_or(|base| *base == ready.base)
         && !given.excluded.contains(&(task, at))
 }
@@ -24,7 +24,7 @@ fn check(given: &Problem, found: &[(usize, usize)]) {
     assert_eq!(tasks.len(), found.len(), "a task is given once");
     assert_eq!(places.len(), found.len(), "a place gets one task");
     let at = |host: &str, wanted: Option<bool>| {
-        let on_host = (0..given.places.len()).filter(|at| given.places[*at].host == host);
+        let on_host = (0..given.places.len()).filter(|at| *given.places[*at].host == *host);
         let what = on_host.filter_map(|at| match (given.places[at].busy, places.get(&at)) {
             (Some(busy), _) => Some(busy == Busy::Profile),
             (None, task) => task.map(|task| given.tasks[*task].exclusive),
@@ -106,7 +106,7 @@ fn any_problem() -> impl Strategy<Value = Problem> {
             (0 | 1, _) => busy(Busy::Work),
             // One worker on this host: it may measure.
             (2, 2) => Place {
-                host: last.to_string() + "alone",
+                host: (last.to_string() + "alone").into(),
                 ..busy(Busy::Profile)
             },
             _ => idle,

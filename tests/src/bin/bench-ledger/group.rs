@@ -14,6 +14,8 @@ const SIZE: usize = 3;
 const CHANNELS: usize = 8;
 const START_MAX: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(10);
+/// A commit that takes longer is tried again: an undisturbed one takes a few milliseconds.
+const TRY_MAX: Duration = Duration::from_millis(100);
 /// A call to a process that is gone must not hold the next one up.
 const CALL_MAX: Duration = Duration::from_secs(5);
 
@@ -37,6 +39,7 @@ pub struct Group {
     folder: TempDir,
     commands: Vec<Vec<String>>,
     processes: Vec<Child>,
+    ports: Vec<u16>,
     channels: Vec<Vec<Channel>>,
     /// What commits name: the build.
     subject: String,
@@ -103,6 +106,7 @@ impl Group {
             kind,
             channels: channels.collect::<anyhow::Result<_>>()?,
             processes: Vec::new(),
+            ports: clients.to_vec(),
             folder,
             commands,
             subject: String::new(),
@@ -125,6 +129,30 @@ impl Group {
             group.subject = ours::subject(group.folder.path(), clients)?;
         }
         Ok(group)
+    }
+
+    /// Where its files lie.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where a process listens for clients.
+    pub fn address(&self, process: usize) -> String {
+        format!("127.0.0.1:{}", self.ports[process])
+    }
+
+    /// CPU time of each process so far, ms.
+    pub fn cpu_ms(&self) -> anyhow::Result<Vec<f64>> {
+        let ticks = rustix::param::clock_ticks_per_second() as f64;
+        let of = |child: &Child| {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", child.id()))?;
+            // The name, in parentheses, may hold spaces; user and system time are fields 14 and 15.
+            let fields = stat.rsplit_once(')').context("no name in /proc/…/stat")?.1;
+            let mut fields = fields.split_whitespace().skip(11);
+            let mut next = || anyhow::Ok(fields.next().context("a short /proc/…/stat")?.parse::<f64>()?);
+            Ok((next()? + next()?) / ticks * 1e3)
+        };
+        self.processes.iter().map(of).collect()
     }
 
     /// Which process leads.
@@ -151,19 +179,25 @@ impl Group {
         })
     }
 
-    /// Commits one entry wherever that is possible.
+    /// Commits one entry wherever that is possible: all processes are asked at once, each again and again, since one
+    /// that waits for a leader may hold a question for long.
     pub async fn commit_by(&mut self, by: Instant) -> anyhow::Result<()> {
-        loop {
-            for process in 0..SIZE {
-                self.number += 1;
-                let mut client = self.client(process, 0)?;
-                if client.commit(self.number).await.is_ok() {
-                    return Ok(());
+        let mut tries = tokio::task::JoinSet::new();
+        for process in 0..SIZE {
+            self.number += 1;
+            let (mut client, number) = (self.client(process, 0)?, self.number);
+            tries.spawn(async move {
+                while !matches!(
+                    tokio::time::timeout(TRY_MAX, client.commit(number)).await,
+                    Ok(Ok(()))
+                ) {
+                    tokio::time::sleep(PAUSE).await;
                 }
-            }
-            anyhow::ensure!(Instant::now() < by, "{} commits no more", self.kind.name());
-            tokio::time::sleep(PAUSE).await;
+            });
         }
+        let first = tokio::time::timeout_at(by.into(), tries.join_next()).await;
+        first.map_err(|_| anyhow::anyhow!("{} commits no more", self.kind.name()))?;
+        Ok(())
     }
 
     pub fn kill(&mut self, process: usize) {

@@ -1,45 +1,92 @@
-//! `make bench-ledger`: commits of the replicated ledger beside etcd's, in the same run on the same disk.
+//! `make bench-ledger`: what the coordinators cost, each figure beside etcd's or a limit in the same run.
 //!
-//! Both are three real processes on loopback, fresh in each round, and the two alternate. Many proposers wait for one
-//! commit each before they ask for the next: of a small entry (about 130 bytes of ledger command) through the whole of
-//! gRPC, leader, log, followers and state. Then leaders are killed, and the time until the next commit is taken.
+//! - `commits`: commits of three coordinators beside those of three etcds on the same disk, fresh in each round, the
+//!   two in turn. Many proposers wait for one commit each before they ask for the next: of a small entry (about 130
+//!   bytes of ledger command) through the whole of gRPC, leader, log, followers and state.
+//! - `kills`: leaders are killed, and the time until the next commit is taken.
+//! - `dispatch`: a thousand simulated workers take tasks from three coordinators; see [`dispatch`].
+//!
+//! Without arguments all of them run.
 
+mod dispatch;
 mod etcd;
 mod group;
 mod load;
 mod ours;
+mod table;
 
 use anyhow::Context;
 use group::{Group, Kind, Timeouts};
 use load::{Load, quantile};
-use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use table::Row;
 
 const PROPOSERS: usize = 64;
 const WARM_UP: Duration = Duration::from_secs(1);
 const SPAN: Duration = Duration::from_secs(4);
 /// After a kill nobody waits longer than this.
 const COMMIT_MAX: Duration = Duration::from_secs(60);
+const SECTIONS: [&str; 3] = ["commits", "kills", "dispatch"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let rounds = number("ROUNDS", 5)?;
-    let kills = number("KILLS", 10)?;
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
+        anyhow::bail!("there is no section {unknown}; choose among {}", SECTIONS.join(", "));
+    }
+    let wants = |section: &str| wanted.is_empty() || wanted.iter().any(|name| name == section);
     let root = PathBuf::from("target/bench/ledger");
     std::fs::create_dir_all(&root).context("cannot make target/bench/ledger")?;
     let root = std::fs::canonicalize(root)?;
 
+    let mut rows = Vec::new();
+    if wants("commits") {
+        rows.extend(commits(&root, number("ROUNDS", 5)?).await?);
+    }
+    if wants("kills") {
+        rows.extend(kills(&root, number("KILLS", 10)?).await?);
+    }
+    if wants("dispatch") {
+        rows.extend(dispatch::run(&root).await?);
+    }
+    table::print(&rows);
+    std::fs::write("target/bench/ledger.json", serde_json::to_vec_pretty(&rows)?)?;
+    Ok(())
+}
+
+async fn commits(root: &Path, rounds: u64) -> anyhow::Result<Vec<Row>> {
     let mut loads: [Vec<Load>; 2] = Default::default();
     for round in 1..=rounds {
         for (index, kind) in [Kind::Ours, Kind::Etcd].into_iter().enumerate() {
-            let mut group = Group::start(kind, &root, Timeouts::default_of(kind)).await?;
+            let mut group = Group::start(kind, root, Timeouts::default_of(kind)).await?;
             let load = load::run(&group, PROPOSERS, WARM_UP, SPAN).await?;
             eprintln!("round {round}, {}: {load}", kind.name());
             loads[index].push(load);
             group.stop();
         }
     }
+    let of = |index: usize, what: fn(&Load) -> f64| {
+        let mut values: Vec<f64> = loads[index].iter().map(what).collect();
+        quantile(&mut values, 0.5)
+    };
+    let pair = |what: fn(&Load) -> f64| (of(0, what), of(1, what));
+    let (ours, etcd) = pair(|load| load.per_second);
+    let mut rows = vec![Row::more(
+        format!("commits with {PROPOSERS} proposers"),
+        "1/s",
+        ours,
+        "etcd",
+        etcd,
+    )];
+    let (ours, etcd) = pair(|load| load.p50_ms);
+    rows.push(Row::less("commit, median", "ms", ours, "etcd", etcd));
+    let (ours, etcd) = pair(|load| load.p99_ms);
+    rows.push(Row::less("commit, p99", "ms", ours, "etcd", etcd));
+    Ok(rows)
+}
+
+async fn kills(root: &Path, kills: u64) -> anyhow::Result<Vec<Row>> {
     let mut gaps: [Vec<f64>; 3] = Default::default();
     let arms = [
         (Kind::Ours, Timeouts::default_of(Kind::Ours)),
@@ -47,7 +94,7 @@ async fn main() -> anyhow::Result<()> {
         (Kind::Etcd, Timeouts::default_of(Kind::Etcd)),
     ];
     for (index, (kind, timeouts)) in arms.into_iter().enumerate() {
-        let mut group = Group::start(kind, &root, timeouts).await?;
+        let mut group = Group::start(kind, root, timeouts).await?;
         for kill in 1..=kills {
             let gap = gap(&mut group).await?;
             eprintln!("kill {kill}, {} at {timeouts}: {gap:.2} s", kind.name());
@@ -55,7 +102,19 @@ async fn main() -> anyhow::Result<()> {
         }
         group.stop();
     }
-    report(&mut loads, &mut gaps, rounds, kills)
+    let [default, equal, etcd] = &mut gaps;
+    let mut rows = Vec::new();
+    for (name, share) in [("median", 0.5), ("p99", 0.99)] {
+        let peer = quantile(etcd, share);
+        for (at, gaps) in [
+            ("each at its defaults", &mut *default),
+            ("both at etcd's timeouts", &mut *equal),
+        ] {
+            let what = format!("leader kill to next commit, {name} of {kills}, {at}");
+            rows.push(Row::less(what, "s", quantile(gaps, share), "etcd", peer));
+        }
+    }
+    Ok(rows)
 }
 
 /// Kills the leader and waits for the next commit, seconds; then starts it again.
@@ -70,88 +129,6 @@ async fn gap(group: &mut Group) -> anyhow::Result<f64> {
     // What was started again catches up before the next kill.
     tokio::time::sleep(Duration::from_secs(2)).await;
     Ok(gap)
-}
-
-fn report(
-    loads: &mut [Vec<Load>; 2],
-    gaps: &mut [Vec<f64>; 3],
-    rounds: u64,
-    kills: u64,
-) -> anyhow::Result<()> {
-    let of = |loads: &[Load], what: fn(&Load) -> f64| {
-        let mut values: Vec<f64> = loads.iter().map(what).collect();
-        quantile(&mut values, 0.5)
-    };
-    let mut rows = Vec::new();
-    println!(
-        "median of {rounds} rounds of {} s, {PROPOSERS} proposers; {kills} kills",
-        SPAN.as_secs()
-    );
-    println!("| | ours | etcd | ratio |");
-    println!("|---|---:|---:|---:|");
-    let mut row = |what: &str, unit: &str, ours: f64, peer: f64, more_is_better: bool| {
-        let ratio = if more_is_better { ours / peer } else { peer / ours };
-        println!("| {what}, {unit} | {ours:.2} | {peer:.2} | {ratio:.2} |");
-        rows.push(json!({
-            "what": what, "unit": unit, "ours": ours, "peer": peer, "peer_name": "etcd", "ratio": ratio,
-        }));
-    };
-    let [ours, etcd] = loads;
-    row(
-        "commits",
-        "1/s",
-        of(ours, |l| l.per_second),
-        of(etcd, |l| l.per_second),
-        true,
-    );
-    row(
-        "commit p50",
-        "ms",
-        of(ours, |l| l.p50_ms),
-        of(etcd, |l| l.p50_ms),
-        false,
-    );
-    row(
-        "commit p99",
-        "ms",
-        of(ours, |l| l.p99_ms),
-        of(etcd, |l| l.p99_ms),
-        false,
-    );
-    let [default, equal, etcd] = gaps;
-    let peer = (quantile(etcd, 0.5), quantile(etcd, 0.99));
-    let middle = "leader kill to next commit, median";
-    let worst = "leader kill to next commit, p99";
-    row(
-        &format!("{middle}, each at its defaults"),
-        "s",
-        quantile(default, 0.5),
-        peer.0,
-        false,
-    );
-    row(
-        &format!("{worst}, each at its defaults"),
-        "s",
-        quantile(default, 0.99),
-        peer.1,
-        false,
-    );
-    row(
-        &format!("{middle}, both at etcd's timeouts"),
-        "s",
-        quantile(equal, 0.5),
-        peer.0,
-        false,
-    );
-    row(
-        &format!("{worst}, both at etcd's timeouts"),
-        "s",
-        quantile(equal, 0.99),
-        peer.1,
-        false,
-    );
-    std::fs::write("target/bench/ledger.json", serde_json::to_vec_pretty(&rows)?)?;
-    Ok(())
 }
 
 fn number(name: &str, default: u64) -> anyhow::Result<u64> {
