@@ -194,12 +194,22 @@ impl BuildView {
 
 impl Overview {
     /// The builds of the ledger; workers are known only to a live coordinator.
-    pub fn of(state: &State, workers: Vec<WorkerView>) -> Overview {
+    /// The builds of a state; `known` says how far one is, if that need not be derived from its plan, which takes a
+    /// while where a build has a thousand trainings.
+    pub fn of(
+        state: &State,
+        workers: Vec<WorkerView>,
+        known: impl Fn(&BuildId) -> Option<(usize, usize)>,
+    ) -> Overview {
         let mut builds: Vec<BuildSummary> = state
             .builds()
             .iter()
             .map(|(id, build)| {
-                let (done, expected) = counts(&plan(&build.build, state.known()));
+                let (done, expected) = match (&build.phase, known(id)) {
+                    (BuildPhase::Ended { tasks, .. }, _) => (*tasks, *tasks),
+                    (_, Some(counts)) => counts,
+                    (_, None) => counts(&plan(&build.build, state.known())),
+                };
                 BuildSummary {
                     id: id.clone(),
                     dataset: build.build.dataset_name.clone(),

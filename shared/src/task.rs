@@ -218,6 +218,17 @@ impl Task {
         )
     }
 
+    /// The dataset it reads, if any.
+    pub fn dataset(&self) -> Option<Digest> {
+        match self {
+            Task::ProfileAccess { dataset, .. }
+            | Task::ProfileJpeg { dataset, .. }
+            | Task::Columns { dataset, .. }
+            | Task::Train { dataset, .. } => Some(*dataset),
+            Task::ProfileExecute { .. } => None,
+        }
+    }
+
     /// The hardware class it must run on, if any.
     pub fn hardware(&self) -> Option<&str> {
         match self {

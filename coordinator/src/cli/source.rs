@@ -69,7 +69,7 @@ impl Source {
                 let reply = group.ask(ask).await?;
                 from_wire("overview", &reply.overview_json).map_err(|status| said(*status))
             }
-            Source::Lying(state) => Ok(Overview::of(state, Vec::new())),
+            Source::Lying(state) => Ok(Overview::of(state, Vec::new(), |_| None)),
         }
     }
 

@@ -6,6 +6,7 @@
 //! given up) it says so, and the plan is derived anew.
 
 use crate::plan::{Plan, Planned, Stage, Standing};
+use crate::view::counts;
 use imgcalc_shared::format::Family;
 use imgcalc_shared::task::{Start, Task, TaskId};
 use std::cmp::Reverse;
@@ -27,6 +28,8 @@ pub(super) struct Agenda {
     work: BTreeSet<Urgency>,
     /// Tasks that have not ended, by stage.
     left: BTreeMap<Stage, usize>,
+    /// Tasks ended, and tasks in all, as far as can be told.
+    counts: (usize, usize),
 }
 
 /// Orders the longest path first, then by the order of the plan. The bits of numbers that are not negative rise as
@@ -36,6 +39,7 @@ type Urgency = (Reverse<u64>, usize);
 impl Agenda {
     /// Of a plan; `free` says of a task whether nobody is at it.
     pub(super) fn of(plan: Plan, free: impl Fn(&TaskId) -> bool) -> Agenda {
+        let counts = counts(&plan);
         let tasks = plan.tasks;
         let mut agenda = Agenda {
             at: (0..).zip(&tasks).map(|(at, planned)| (planned.id, at)).collect(),
@@ -44,6 +48,7 @@ impl Agenda {
             profiles: BTreeSet::new(),
             work: BTreeSet::new(),
             left: BTreeMap::new(),
+            counts,
             tasks,
         };
         agenda.connect();
@@ -57,6 +62,11 @@ impl Agenda {
             }
         }
         agenda
+    }
+
+    /// Tasks ended, and tasks in all, as far as can be told.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        self.counts
     }
 
     /// Whether a task is among those of the plan.
@@ -99,6 +109,7 @@ impl Agenda {
         }
         self.leave(at);
         self.tasks[at].standing = Standing::Done;
+        self.counts.0 += 1;
         for dependant in self.dependants.remove(task).unwrap_or_default() {
             self.awaits[dependant] -= 1;
             let planned = &mut self.tasks[dependant];

@@ -36,7 +36,7 @@ impl Core {
         let (task, build) = (held.task, held.build.clone());
         held.progress = Some(progress);
         Directive {
-            stop: (!self.is_wanted(&build, task, now_ms)).then(|| "nobody wants it at present".into()),
+            stop: (!self.is_wanted(&build, task)).then(|| "nobody wants it at present".into()),
             drain,
         }
     }

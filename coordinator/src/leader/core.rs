@@ -7,7 +7,7 @@ use super::held::Held;
 use super::logbook::Logbook;
 use super::request::{LeaderError, Reply, Request};
 use super::workers::Workers;
-use crate::ledger::{BuildPhase, Command, Effect, Phase, State, Wanted};
+use crate::ledger::{BuildPhase, BuildState, Command, Effect, Phase, State, Wanted};
 use crate::plan::Standing;
 use crate::view::{BuildView, Overview};
 use imgcalc_shared::build::BuildId;
@@ -99,6 +99,7 @@ impl Core {
     }
 
     /// The state that is, once the commands taken so far are durable.
+    #[cfg(debug_assertions)]
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
@@ -151,7 +152,8 @@ impl Core {
                 self.reply(reply, refused.map_or(Ok(adopted), Err));
             }
             Request::Overview { reply } => {
-                let overview = Overview::of(&self.state, self.worker_views());
+                let known = |build: &BuildId| self.agendas.get(build).map(Agenda::counts);
+                let overview = Overview::of(&self.state, self.worker_views(), known);
                 self.reply(reply, Ok(overview));
             }
             Request::View { build, reply } => {
@@ -349,10 +351,18 @@ impl Core {
 }
 
 impl Core {
+    /// Whether an open task is on the data of a build, or on none.
+    fn is_about(&self, task: TaskId, build: &BuildState) -> bool {
+        let open = self.state.open().get(&task);
+        let dataset = open.and_then(|open| open.task.dataset());
+        dataset.is_none_or(|dataset| dataset == build.build.dataset)
+    }
+
     /// Builds that are over and lack one of these tasks, which others may have tried for them.
     fn ended_without(&self, tasks: &[TaskId]) -> Vec<BuildId> {
         let over = self.state.builds().iter().filter(|(_, state)| {
             matches!(state.phase, BuildPhase::Ended { .. })
+                && tasks.iter().any(|task| self.is_about(*task, state))
                 && crate::plan::plan(&state.build, self.state.known())
                     .tasks
                     .iter()

@@ -15,6 +15,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Plans derived in one turn: one takes a hundredth of a second where a build has a thousand trainings, and the other
+/// peers must hear of their leader in between.
+const PLANS_A_TURN: usize = 4;
+
 impl Core {
     pub(super) fn expire(&mut self, now_ms: u64) {
         let patience = (self.terms.lease + self.terms.grace).as_millis() as u64;
@@ -42,25 +46,23 @@ impl Core {
             .is_some_and(|state| state.phase == BuildPhase::Running)
     }
 
-    /// Whether a running build wants a task: the one it was given for, or another.
-    pub(super) fn is_wanted(&mut self, build: &BuildId, task: TaskId, now_ms: u64) -> bool {
-        if self.is_running(build) {
-            return true;
-        }
-        self.replan(now_ms);
-        self.agendas.values().any(|agenda| agenda.wants(&task))
+    /// Whether a running build wants a task: the one it was given for, or another, as far as that is known.
+    pub(super) fn is_wanted(&self, build: &BuildId, task: TaskId) -> bool {
+        self.is_running(build)
+            || self.agendas.values().any(|agenda| agenda.wants(&task))
+            || self.unplanned().next().is_some()
     }
 
-    /// Derives the plans that are missing, and ends builds that have nothing left.
+    /// Running builds whose plan is to be derived anew.
+    fn unplanned(&self) -> impl Iterator<Item = &BuildId> {
+        let running = self.state.builds().keys().filter(|id| self.is_running(id));
+        running.filter(|id| !self.agendas.contains_key(id))
+    }
+
+    /// Derives plans that are missing, some in a turn, and ends builds that have nothing left.
     pub(super) fn replan(&mut self, now_ms: u64) {
-        let running: Vec<BuildId> = self
-            .state
-            .builds()
-            .keys()
-            .filter(|id| self.is_running(id) && !self.agendas.contains_key(id))
-            .cloned()
-            .collect();
-        for id in running {
+        let some: Vec<BuildId> = self.unplanned().take(PLANS_A_TURN).cloned().collect();
+        for id in some {
             let made = plan(&self.state.builds()[&id].build, self.state.known());
             if made.complete {
                 let ending = made.refused.clone().map_or(Ending::Done, Ending::Refused);
@@ -71,6 +73,7 @@ impl Core {
                 self.propose(Command::Finish {
                     build: id.clone(),
                     ending,
+                    tasks: made.tasks.len(),
                     at_ms: now_ms,
                 });
                 self.logbook.write(&id, "coordinator", &words);

@@ -43,6 +43,8 @@ pub enum Command {
         build: BuildId,
         /// How it ended.
         ending: Ending,
+        /// Tasks it took, done or given up.
+        tasks: usize,
         /// Milliseconds since 1970.
         at_ms: u64,
     },

@@ -63,6 +63,8 @@ pub enum BuildPhase {
     Ended {
         /// How.
         ending: Ending,
+        /// Tasks it took, done or given up.
+        tasks: usize,
         /// When, milliseconds since 1970.
         at_ms: u64,
     },
@@ -173,7 +175,12 @@ impl State {
                 }
                 effects
             }
-            Command::Finish { build, ending, at_ms } => vec![self.finish(build, ending, *at_ms)],
+            Command::Finish {
+                build,
+                ending,
+                tasks,
+                at_ms,
+            } => vec![self.finish(build, ending, *tasks, *at_ms)],
             Command::Adopt { records, at_ms } => {
                 records.iter().map(|record| self.adopt(record, *at_ms)).collect()
             }
@@ -271,11 +278,12 @@ impl State {
         }
     }
 
-    fn finish(&mut self, id: &BuildId, ending: &Ending, at_ms: u64) -> Effect {
+    fn finish(&mut self, id: &BuildId, ending: &Ending, tasks: usize, at_ms: u64) -> Effect {
         match self.builds.get_mut(id) {
             Some(state) if state.phase == BuildPhase::Running => {
                 state.phase = BuildPhase::Ended {
                     ending: ending.clone(),
+                    tasks,
                     at_ms,
                 };
                 Effect::Finished { build: id.clone() }

@@ -160,7 +160,7 @@ impl Group {
         for (index, channels) in self.channels.iter().enumerate() {
             let channel = channels[0].clone();
             let leads = match self.kind {
-                Kind::Ours => ours::leads(channel).await,
+                Kind::Ours => ours::leads(channel, index).await,
                 Kind::Etcd => etcd::leads(channel).await,
             };
             if leads.unwrap_or(false) {

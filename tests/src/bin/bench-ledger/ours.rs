@@ -3,7 +3,8 @@
 use crate::group::{Timeouts, beside};
 use anyhow::Context;
 use imgcalc_proto::v1::builds_client::BuildsClient;
-use imgcalc_proto::v1::{DirectRequest, OverviewRequest};
+use imgcalc_proto::v1::peers_client::PeersClient;
+use imgcalc_proto::v1::{DirectRequest, MembersRequest};
 use std::path::Path;
 use std::process::Command;
 use tonic::transport::Channel;
@@ -54,10 +55,10 @@ pub fn command(
     ])
 }
 
-/// Whether a coordinator leads: only that one answers.
-pub async fn leads(channel: Channel) -> anyhow::Result<bool> {
-    BuildsClient::new(channel).overview(OverviewRequest {}).await?;
-    Ok(true)
+/// Whether a coordinator leads, as it says itself.
+pub async fn leads(channel: Channel, index: usize) -> anyhow::Result<bool> {
+    let members = PeersClient::new(channel).members(MembersRequest {}).await?;
+    Ok(members.into_inner().leader == index as u64 + 1)
 }
 
 /// Submits a build and pauses it.

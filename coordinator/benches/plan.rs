@@ -1,0 +1,162 @@
+//! Derives the plan of a build over the published space, beside the hashing of the names of its tasks, which no plan
+//! can do without.
+//!
+//!     cargo bench -p imgcalc-coordinator --bench plan
+
+use imgcalc_coordinator::plan::{Known, Plan, Standing, plan};
+use imgcalc_shared::build::Build;
+use imgcalc_shared::dataset::{ObjectRef, Splits};
+use imgcalc_shared::digest::Digest;
+use imgcalc_shared::format::Size;
+use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
+use imgcalc_shared::spec::{DatasetFacts, Spec, Surroundings};
+use imgcalc_shared::task::{Outcome, Task, TaskId, Trained};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+use std::time::Instant;
+
+const ROUNDS: usize = 20;
+
+fn main() {
+    println!("median of {ROUNDS} rounds, taking turns; 3,744 formats of 256x256 images");
+    println!(
+        "{:>10} {:>10} {:>8} {:>10} {:>12} {:>6}",
+        "trainings", "done", "tasks", "plan, ms", "names, ms", "ratio"
+    );
+    for (sampled, per_bucket) in [(12, 3), (20, 50)] {
+        let build = build(sampled, per_bucket);
+        let mut results = BTreeMap::new();
+        let quarantined = BTreeSet::new();
+        // Profiles first, then half of the chain.
+        for done in [0, usize::from(sampled) * usize::from(per_bucket) / 2] {
+            let mut at_hand = derive(&build, &results, &quarantined);
+            let mut trained = 0;
+            while trained < done || at_hand.findings.buckets.is_none() {
+                let ready = at_hand.tasks.iter().filter(|planned| planned.standing == Standing::Ready);
+                for planned in ready {
+                    let is_link = matches!(planned.task, Task::Train { .. });
+                    if !is_link || trained < done {
+                        trained += usize::from(is_link);
+                        results.insert(planned.id, outcome(&planned.task));
+                    }
+                }
+                at_hand = derive(&build, &results, &quarantined);
+            }
+            let tasks: Vec<&Task> = at_hand.tasks.iter().map(|planned| &planned.task).collect();
+            let (mut whole, mut names) = (Vec::new(), Vec::new());
+            for _ in 0..ROUNDS {
+                whole.push(timed(|| drop(black_box(derive(&build, &results, &quarantined)))));
+                names.push(timed(|| {
+                    for task in &tasks {
+                        black_box(task.id());
+                    }
+                }));
+            }
+            let (whole, names) = (median(whole), median(names));
+            println!(
+                "{:>10} {done:>10} {:>8} {whole:>10.2} {names:>12.2} {:>6.1}",
+                sampled * per_bucket,
+                tasks.len(),
+                whole / names
+            );
+        }
+    }
+}
+
+fn derive(build: &Build, results: &BTreeMap<TaskId, Outcome>, quarantined: &BTreeSet<TaskId>) -> Plan {
+    plan(build, Known { results, quarantined })
+}
+
+fn timed(work: impl FnOnce()) -> f64 {
+    let since = Instant::now();
+    work();
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn build(sampled: u16, per_bucket: u16) -> Build {
+    let text = format!(
+        "name = \"plan\"\nbase = \"b\"\ndataset = \"d\"\n\
+         [buckets]\ncount = 40\nsampled = {sampled}\nformats_per_bucket = {per_bucket}\nchoice = \"uniform\"\n"
+    );
+    let side = 256;
+    let dataset = DatasetFacts {
+        digest: Digest::of(b"plan"),
+        size: Size {
+            height: side,
+            width: side,
+        },
+        channels: 3,
+        classes: 1000,
+        splits: Splits {
+            train: 100_000,
+            validation: 10_000,
+            test: 0,
+        },
+        has_jpeg_files: false,
+    };
+    let surroundings = Surroundings {
+        base: "file:///b".into(),
+        dataset,
+        hardware: "none".into(),
+    };
+    let spec = Spec::parse(&text).expect("the spec is right");
+    spec.resolve(&surroundings).expect("the dataset fits it")
+}
+
+/// Made up from the task alone.
+fn outcome(task: &Task) -> Outcome {
+    let number = u32::from_str_radix(&task.id().to_string()[..8], 16).expect("a name is hexadecimal");
+    let share = f64::from(number) / f64::from(u32::MAX);
+    let timing = |number: f64| Timing {
+        median_us: number,
+        p95_us: number,
+        repeats: 1,
+    };
+    let access = |number: f64| {
+        let access = Access {
+            read: timing(number),
+            decode: timing(number),
+            transfer: timing(number),
+            bytes: number,
+        };
+        AccessProfile {
+            batch: access,
+            single: access,
+        }
+    };
+    match task {
+        Task::Columns { .. } => Outcome::Columns { objects: 1, bytes: 1 },
+        Task::ProfileAccess { formats, .. } => {
+            let rows = (1..).zip(formats).map(|(row, &format)| FormatAccess {
+                format,
+                access: access(f64::from(row) + share),
+            });
+            Outcome::ProfileAccess { rows: rows.collect() }
+        }
+        Task::ProfileExecute { shape, .. } => Outcome::ProfileExecute(ExecuteProfile {
+            shape: *shape,
+            batch: timing(share),
+            single: timing(share),
+            parameters: 1,
+        }),
+        Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access: access(share) },
+        Task::Train { .. } => Outcome::Train(Trained {
+            weights: ObjectRef {
+                key: task.id().to_string(),
+                bytes: 1,
+                digest: task.id().0,
+            },
+            loss: 1.0,
+            accuracy: share,
+            test_accuracy: None,
+            curve: Vec::new(),
+            bytes_read: 1,
+            seconds: 1.0,
+        }),
+    }
+}
