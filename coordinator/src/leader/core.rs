@@ -14,6 +14,9 @@ use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::TaskId;
 use std::collections::BTreeMap;
 
+/// How often time alone is a reason to look for something to do, ms; oftener where workers report as often.
+const LOOK_MS: u64 = 50;
+
 /// An answer that waits until what it says is durable.
 pub(crate) type Answer = Box<dyn FnOnce(Result<(), LeaderError>) + Send>;
 
@@ -30,6 +33,8 @@ pub(crate) struct Core {
     pub(super) exclusions: Exclusions,
     /// When leases were last looked at.
     pub(super) looked_at_ms: u64,
+    /// Whether somebody asked for something since, or a plan is new.
+    asked: bool,
     /// Commands applied and not yet durable.
     commands: Vec<Command>,
     /// Answers that may go out when they are.
@@ -71,6 +76,7 @@ impl Core {
             not_before_ms: BTreeMap::new(),
             exclusions,
             looked_at_ms: u64::MAX,
+            asked: true,
             commands: Vec::new(),
             answers: Vec::new(),
         }
@@ -105,6 +111,7 @@ impl Core {
     }
 
     pub(crate) fn handle(&mut self, request: Request, now_ms: u64) {
+        self.asked = true;
         match request {
             Request::Submit {
                 build,
@@ -230,21 +237,30 @@ impl Core {
             } => {
                 let of_worker = |held: &Held| worker.as_ref().is_none_or(|worker| held.worker == *worker);
                 self.fail_all(of_worker, class, &why, now_ms);
-                self.workers
-                    .known
-                    .retain(|name, _| worker.as_ref().is_some_and(|worker| worker != name));
+                match worker {
+                    Some(worker) => self.workers.forget(&worker),
+                    None => self.workers.forget_all(),
+                }
                 self.reply(reply, Ok(()));
             }
         }
     }
 
     /// Does what time and new knowledge ask for: ends attempts whose lease and grace ran out, ends builds that have
-    /// nothing left, and hands ready tasks to workers that wait.
+    /// nothing left, and hands ready tasks to workers that wait. Where nothing was asked it looks only now and then.
     pub(crate) fn advance(&mut self, now_ms: u64) {
-        self.expire(now_ms);
-        self.replan(now_ms);
-        self.assign(now_ms);
-        self.workers.tire(now_ms);
+        let look_ms = LOOK_MS.min(self.terms.heartbeat.as_millis() as u64 / 4);
+        // The clock may be set back too.
+        let time_passed = self.looked_at_ms.abs_diff(now_ms) >= look_ms;
+        if time_passed {
+            self.expire(now_ms);
+            self.workers.tire(now_ms);
+        }
+        if std::mem::take(&mut self.asked) || time_passed {
+            let planned = self.replan(now_ms);
+            self.assign(now_ms);
+            self.asked = planned > 0;
+        }
     }
 
     pub(super) fn propose(&mut self, command: Command) -> Effect {

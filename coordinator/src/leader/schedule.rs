@@ -4,7 +4,6 @@ use super::agenda::Agenda;
 use super::core::Core;
 use super::held::Held;
 use super::request::{Asked, Lease};
-use super::workers::Known;
 use crate::ledger::{BuildPhase, Command, Effect, Ending, Phase};
 use crate::placement::{Busy, Last, Place, Problem, Ready, Share, place};
 use crate::plan::{Planned, plan};
@@ -59,9 +58,10 @@ impl Core {
         running.filter(|id| !self.agendas.contains_key(id))
     }
 
-    /// Derives plans that are missing, some in a turn, and ends builds that have nothing left.
-    pub(super) fn replan(&mut self, now_ms: u64) {
+    /// Derives plans that are missing, some in a turn, and ends builds that have nothing left; says how many plans.
+    pub(super) fn replan(&mut self, now_ms: u64) -> usize {
         let some: Vec<BuildId> = self.unplanned().take(PLANS_A_TURN).cloned().collect();
+        let count = some.len();
         for id in some {
             let made = plan(&self.state.builds()[&id].build, self.state.known());
             if made.complete {
@@ -87,6 +87,7 @@ impl Core {
         }
         #[cfg(debug_assertions)]
         self.check_agendas();
+        count
     }
 
     /// An agenda that was patched says what a plan derived anew would say.
@@ -134,20 +135,44 @@ impl Core {
     }
 
     pub(super) fn assign(&mut self, now_ms: u64) {
-        let known = || self.workers.known.values();
-        let room = known()
-            .filter(|known| known.asking.is_some() || known.returns(now_ms))
-            .count();
-        if known().all(|known| known.asking.is_none()) {
+        if !self.workers.anybody_asks() {
             return;
         }
-        let ready = self.ready(room, now_ms);
-        if ready.iter().all(|(_, tasks)| tasks.is_empty()) {
+        let candidates = self.workers.candidates(now_ms);
+        let ready = self.ready(candidates.len(), now_ms);
+        let at_hand = || ready.iter().flat_map(|(_, tasks)| tasks);
+        if at_hand().next().is_none() {
             return;
         }
+        // A profile looks for the quietest host, and a task that failed for one on which it did not: of all there are.
+        let failed = |task: &TaskId| self.exclusions.failed_on(task).next().is_some();
+        let choosy = at_hand().any(|planned| planned.task.is_profile() || failed(&planned.id));
+        let names: Vec<&String> = match choosy {
+            true => self.workers.known.keys().collect(),
+            false => self.workers.neighbours(&candidates).into_iter().collect(),
+        };
+        let (problem, tasks) = self.problem(&ready, &names, now_ms);
+        let granted: Vec<_> = place(&problem)
+            .into_iter()
+            .map(|(task, at)| {
+                let (build, task) = tasks[task];
+                (build.clone(), task.clone(), names[at].clone())
+            })
+            .collect();
+        for (build, task, worker) in granted {
+            self.grant(build, task, &worker, now_ms);
+        }
+    }
+
+    /// Who could get what, and the tasks by their index in it.
+    fn problem<'a>(
+        &self,
+        ready: &'a [(BuildId, Vec<&'a Planned>)],
+        names: &[&String],
+        now_ms: u64,
+    ) -> (Problem, Vec<(&'a BuildId, &'a Task)>) {
         let mut problem = Problem::default();
-        let mut tasks: Vec<(BuildId, Task)> = Vec::new();
-        let names: Vec<&String> = self.workers.known.keys().collect();
+        let mut tasks = Vec::new();
         for (index, (build, of_build)) in ready.iter().enumerate() {
             let state = &self.state.builds()[build];
             problem.builds.push(Share {
@@ -164,24 +189,19 @@ impl Core {
                     problem.failed.extend(places.map(|(at, _)| (task, at)));
                 }
                 problem.tasks.push(Ready::of(planned, index, &base));
-                tasks.push((build.clone(), planned.task.clone()));
+                tasks.push((build, &planned.task));
             }
         }
         let index: BTreeMap<&BuildId, usize> = ready.iter().map(|(id, _)| id).zip(0..).collect();
-        let places = self.workers.known.iter();
-        problem.places = places
-            .map(|(name, known)| self.place(name, known, &index, now_ms))
+        problem.places = names
+            .iter()
+            .map(|name| self.place(name, &index, now_ms))
             .collect();
-        let placed = place(&problem).into_iter();
-        let granted: Vec<_> = placed
-            .map(|(task, at)| (tasks[task].clone(), names[at].clone()))
-            .collect();
-        for ((build, task), worker) in granted {
-            self.grant(build, task, &worker, now_ms);
-        }
+        (problem, tasks)
     }
 
-    fn place(&self, name: &str, known: &Known, index: &BTreeMap<&BuildId, usize>, now_ms: u64) -> Place {
+    fn place(&self, name: &str, index: &BTreeMap<&BuildId, usize>, now_ms: u64) -> Place {
+        let known = &self.workers.known[name];
         let busy = self.workers.held.of_worker(name).next();
         let busy = busy.map(|(_, held)| if held.profile { Busy::Profile } else { Busy::Work });
         // Of one that is at something nobody asks what it did before.

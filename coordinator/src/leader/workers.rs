@@ -6,6 +6,7 @@ use imgcalc_shared::build::BuildId;
 use imgcalc_shared::format::Family;
 use imgcalc_shared::task::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A training waits this long for the worker that just finished its parent to ask again, ms: that takes a round trip,
 /// and another worker would spend longer on a runner, columns and weights.
@@ -17,6 +18,12 @@ const SILENT_MS_MAX: u64 = 60_000;
 #[derive(Debug, Default)]
 pub(super) struct Workers {
     pub(super) known: BTreeMap<String, Known>,
+    /// Those of them that have an open question for work.
+    asking: BTreeSet<String>,
+    /// Those that finished something a moment ago and may be about to ask.
+    returning: BTreeSet<String>,
+    /// All of them, by host.
+    of_host: BTreeMap<Arc<str>, BTreeSet<String>>,
     pub(super) held: HeldAttempts,
     /// Workers that are to end.
     draining: BTreeSet<String>,
@@ -69,7 +76,52 @@ impl Workers {
             asking: None,
             finished: None,
         };
-        self.known.insert(known.facts.name.clone(), known);
+        let name = known.facts.name.clone();
+        self.forget(&name);
+        let on_host = self.of_host.entry(known.facts.host.clone()).or_default();
+        on_host.insert(name.clone());
+        self.known.insert(name, known);
+    }
+
+    /// Forgets a worker; what it holds it still holds.
+    pub(super) fn forget(&mut self, worker: &str) {
+        let Some(known) = self.known.remove(worker) else {
+            return;
+        };
+        self.asking.remove(worker);
+        self.returning.remove(worker);
+        if let Some(on_host) = self.of_host.get_mut(&known.facts.host) {
+            on_host.remove(worker);
+            if on_host.is_empty() {
+                self.of_host.remove(&known.facts.host);
+            }
+        }
+    }
+
+    /// Forgets all of them.
+    pub(super) fn forget_all(&mut self) {
+        let names: Vec<String> = self.known.keys().cloned().collect();
+        names.iter().for_each(|name| self.forget(name));
+    }
+
+    /// Whether anybody asks for work.
+    pub(super) fn anybody_asks(&self) -> bool {
+        !self.asking.is_empty()
+    }
+
+    /// Workers that ask for work or are about to.
+    pub(super) fn candidates(&mut self, now_ms: u64) -> BTreeSet<String> {
+        let known = &self.known;
+        self.returning
+            .retain(|name| known.get(name).is_some_and(|known| known.returns(now_ms)));
+        &self.asking | &self.returning
+    }
+
+    /// All workers on the hosts of these.
+    pub(super) fn neighbours(&self, workers: &BTreeSet<String>) -> BTreeSet<&String> {
+        let known = workers.iter().filter_map(|name| self.known.get(name));
+        let on_hosts = known.filter_map(|known| self.of_host.get(&known.facts.host));
+        on_hosts.flatten().collect()
     }
 
     /// Notes that a worker was heard; whether it is known.
@@ -89,7 +141,9 @@ impl Workers {
                     reply,
                     sequence,
                     until_ms,
-                })
+                });
+                self.asking.insert(worker.into());
+                self.returning.remove(worker);
             }
             None => drop(reply.send(Ok(Asked::UnknownWorker))),
         }
@@ -97,6 +151,7 @@ impl Workers {
 
     /// Takes the question of a worker that is about to get a lease.
     pub(super) fn take_question(&mut self, worker: &str) -> Option<Question> {
+        self.asking.remove(worker);
         self.known.get_mut(worker)?.asking.take()
     }
 
@@ -107,11 +162,11 @@ impl Workers {
             return self.known.contains_key(worker);
         }
         let holds = self.held.of_worker(worker).next().is_some();
-        let Some(known) = self.known.get_mut(worker) else {
+        if !self.known.contains_key(worker) {
             return holds;
-        };
+        }
         self.draining.insert(worker.into());
-        if let Some(question) = known.asking.take() {
+        if let Some(question) = self.take_question(worker) {
             let _ = question.reply.send(Ok(Asked::Drain));
         }
         true
@@ -125,18 +180,22 @@ impl Workers {
     /// Answers questions that have waited long enough, and forgets workers that are silent.
     pub(super) fn tire(&mut self, now_ms: u64) {
         let tired = |question: &Question| question.until_ms <= now_ms || question.reply.is_closed();
-        for known in self.known.values_mut() {
-            if known.asking.as_ref().is_some_and(tired)
-                && let Some(question) = known.asking.take()
-            {
+        let (mut gone, mut silent) = (Vec::new(), Vec::new());
+        for (name, known) in &self.known {
+            match &known.asking {
+                Some(question) if tired(question) => gone.push(name.clone()),
+                Some(_) => {}
+                None if known.heard_at_ms + SILENT_MS_MAX > now_ms => {}
+                None if self.held.of_worker(name).next().is_some() => {}
+                None => silent.push(name.clone()),
+            }
+        }
+        for name in gone {
+            if let Some(question) = self.take_question(&name) {
                 let _ = question.reply.send(Ok(Asked::Nothing));
             }
         }
-        self.known.retain(|name, known| {
-            known.asking.is_some()
-                || known.heard_at_ms + SILENT_MS_MAX > now_ms
-                || self.held.of_worker(name).next().is_some()
-        });
+        silent.iter().for_each(|name| self.forget(name));
         self.draining.retain(|name| self.known.contains_key(name));
     }
 
@@ -158,6 +217,7 @@ impl Workers {
                 family,
                 at_ms: now_ms,
             });
+            self.returning.insert(held.worker.clone());
         }
     }
 
