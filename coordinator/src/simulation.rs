@@ -14,20 +14,24 @@
 
 mod ask;
 mod builds;
+mod day;
 mod dice;
 mod disk;
 mod faults;
 mod members;
 mod net;
 mod oracle;
+mod pace;
 mod peers;
 mod person;
+mod stalls;
 mod tests;
 mod worker;
 mod world;
 
 use crate::leader::Terms;
 use crate::peer::node::Bugs;
+use pace::Pace;
 use std::time::Duration;
 use world::{Event, World};
 
@@ -41,9 +45,7 @@ struct Options {
     /// So many; by seed unless given.
     peers: Option<u64>,
     terms: Terms,
-    tick_ms: u64,
-    /// How long every task takes; by seed unless given.
-    work_ms: Option<u64>,
+    pace: Pace,
     /// Nothing goes wrong by itself and nobody directs.
     calm: bool,
     /// Whether members change.
@@ -74,8 +76,7 @@ impl Default for Options {
                 heartbeat: millis(500),
                 orphan: millis(60_000),
             },
-            tick_ms: 50,
-            work_ms: None,
+            pace: Pace::hurried(),
             calm: false,
             members: true,
             bugs: Bugs::default(),
@@ -97,8 +98,12 @@ fn simulate(seed: u64, options: Options) -> Report {
     for _ in 0..workers {
         world.add_worker();
     }
-    world.add_person(true, builds as usize);
-    world.add_person(false, builds as usize);
+    for directs in [true, false] {
+        let all = builds::all();
+        let first = world.dice.below(all.len() as u64);
+        let chosen = (first..first + builds).map(|at| all[at as usize % all.len()].0.clone());
+        world.add_person(directs, chosen.collect());
+    }
     world.after(1, Event::Operator);
     if !options.calm {
         world.begin_trouble();

@@ -5,11 +5,14 @@ use super::ask::{Answer, Ask};
 use super::builds;
 use super::world::Call;
 use crate::leader::{Asked, LeaderError, Lease, Said};
-use crate::ledger::{BuildPhase, State, Wanted};
+use crate::ledger::{BuildPhase, Committed, OpenTask, Phase, State, Wanted};
 use crate::replica::PeerId;
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// An attempt was taken from a worker too soon.
+pub(super) const TAKEN: &str = "taken from a worker";
 
 /// What was acknowledged and must never be lost.
 #[derive(Clone, Debug)]
@@ -40,11 +43,18 @@ pub(super) struct Oracle {
     digests: BTreeMap<u64, u64>,
     /// When a leader last heard an attempt that it did not end.
     heard: BTreeMap<u64, u64>,
-    /// Attempts whose worker ended or was told to stop.
-    pub(super) silent: BTreeSet<u64>,
+    /// Attempts that a worker is at: it knows of them, works or hands over, and was not told to stop.
+    at_it: BTreeSet<u64>,
+    heard_of: BTreeSet<u64>,
     judged: BTreeSet<u64>,
-    /// Attempts that were taken from workers that lived.
+    /// Attempts that a worker began.
+    pub(super) begun: usize,
+    /// Attempts that ended without any worker having known of them.
+    pub(super) unheard: usize,
+    /// Attempts that were taken from workers that were at it.
     pub(super) taken_alive: usize,
+    /// How often a peer took the lead.
+    pub(super) reigns: usize,
     /// Looks that were answered.
     pub(super) looks: usize,
 }
@@ -66,6 +76,24 @@ impl Oracle {
             let (wanted, changes) = self.wanted.entry(build).or_default();
             (*wanted, *changes) = (None, *changes + 1);
         }
+    }
+
+    /// A worker hears of its attempt.
+    pub(super) fn begins(&mut self, token: u64) {
+        self.begun += 1;
+        self.heard_of.insert(token);
+        self.at_it.insert(token);
+    }
+
+    /// A worker is no longer at its attempt, by itself, or because it was told.
+    pub(super) fn leaves(&mut self, token: u64) {
+        self.at_it.remove(&token);
+    }
+
+    /// Results that were acknowledged.
+    pub(super) fn results(&self) -> usize {
+        let is_result = |fact: &&Fact| matches!(fact, Fact::Result(_));
+        self.acknowledged.iter().filter(is_result).count()
     }
 
     pub(super) fn hands_in(&mut self, token: u64, outcome: &Outcome) {
@@ -167,23 +195,31 @@ impl Oracle {
             .values()
             .flat_map(|committed| &committed.attempts);
         for attempt in open.chain(committed) {
-            let lost = attempt
-                .failure
-                .as_ref()
-                .is_some_and(|(class, _)| *class == FailureClass::WorkerLost);
-            if !lost || !self.judged.insert(attempt.token) {
+            let Some((class, why)) = &attempt.failure else {
+                continue;
+            };
+            if !self.judged.insert(attempt.token) {
+                continue;
+            }
+            let at_it = self.at_it.contains(&attempt.token);
+            self.taken_alive += usize::from(at_it);
+            self.unheard += usize::from(!self.heard_of.contains(&attempt.token));
+            if *class != FailureClass::WorkerLost {
+                assert!(
+                    !at_it,
+                    "{TAKEN}: token {} of {}, which is at it ({why})",
+                    attempt.token, attempt.worker
+                );
                 continue;
             }
             let heard = self.heard.get(&attempt.token).copied().unwrap_or(0);
             let silent_ms = now - heard;
             assert!(
                 silent_ms >= patience,
-                "token {} is taken from {}, silent for {silent_ms} ms",
+                "{TAKEN}: token {} of {}, silent for {silent_ms} ms",
                 attempt.token,
                 attempt.worker
             );
-            let given = self.leases.contains_key(&attempt.token);
-            self.taken_alive += usize::from(given && !self.silent.contains(&attempt.token));
         }
     }
 
@@ -249,9 +285,24 @@ impl World {
             self.trace = self.trace.rotate_left(7) ^ found;
         }
         if leads && !peer.led {
+            self.oracle.reigns += 1;
             self.oracle.remembers(node.state(), id);
         }
         peer.led = leads;
+    }
+
+    /// Whoever is at an attempt holds it, as far as the leader knows.
+    pub(super) fn check_attempts(&self) {
+        let leader = self.leader().expect("the group is whole");
+        let state = self.peers[&leader].node.as_ref().expect("it leads").state();
+        self.oracle.remembers(state, leader);
+        let held = |token: &u64| {
+            let of_open = |open: &OpenTask| open.phase == Phase::Leased(*token);
+            let of_committed = |committed: &Committed| committed.token == Some(*token);
+            state.open().values().any(of_open) || state.committed().values().any(of_committed)
+        };
+        let lost = self.oracle.at_it.iter().filter(|token| !held(token));
+        assert!(lost.count() <= self.oracle.taken_alive);
     }
 
     /// Everything ended: all members have the same, and it is what an undisturbed run gives.

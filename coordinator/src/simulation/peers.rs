@@ -6,12 +6,9 @@ use super::world::Event;
 use crate::leader::LeaderError;
 use crate::peer::node::{Node, NodeError};
 use crate::replica::log::{DiskFault, SimulatedDisk};
-use crate::replica::{Identity, Message, PeerId, Timing};
+use crate::replica::{Identity, Message, PeerId};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-/// Length of a peer's tick, ms.
-const TICK_MS: u64 = 50;
 /// The simulation begins then, ms since 1970.
 const BEGIN_MS: u64 = 1_700_000_000_000;
 
@@ -62,13 +59,7 @@ impl World {
     pub(super) fn start_peer(&mut self, id: PeerId) {
         let founders: BTreeMap<PeerId, String> = (1..=self.founders).map(|id| (id, address(id))).collect();
         let identity = Identity::new("simulated", id, founders);
-        let election = 10 + 3 * id as usize;
-        let timing = Timing {
-            tick: Duration::from_millis(TICK_MS),
-            heartbeat_ticks: 2,
-            election_ticks_min: election,
-            election_ticks_max: election + 1,
-        };
+        let timing = self.options.pace.timing(id);
         let (terms, log_bytes_max, bugs) = (self.options.terms, self.log_bytes_max, self.options.bugs);
         let peer = self.peers.get_mut(&id).expect("it is there");
         if peer.gone || peer.node.is_some() {
@@ -83,7 +74,7 @@ impl World {
                 peer.node = Some(node);
                 (peer.seen, peer.led, peer.turn_due) = (0, false, false);
                 let process = peer.process;
-                self.after(self.options.tick_ms, Event::Tick(id, process));
+                self.tick_again(id, process);
                 self.turn_soon(id);
             }
             Err(error) => {
@@ -137,8 +128,20 @@ impl World {
             return;
         };
         node.replica().tick();
-        self.after(self.options.tick_ms, Event::Tick(id, process));
+        self.tick_again(id, process);
         self.turn_soon(id);
+    }
+
+    /// Peers that have nothing to fear tick seldom, and together: else one would take the other's pause for its end.
+    fn tick_again(&mut self, id: PeerId, process: u64) {
+        let pace = self.options.pace;
+        let (tick, idle) = (pace.tick_ms, pace.idle_tick_ms);
+        let step = if self.stalls.stir(self.now) { tick } else { idle };
+        let at = match tick == idle {
+            true => self.now + tick,
+            false => (self.now / step + 1) * step + id,
+        };
+        self.at(at, Event::Tick(id, process));
     }
 
     /// What comes within a moment is taken together, as the real driver does.

@@ -2,7 +2,6 @@
 
 use super::World;
 use super::ask::{Answer, Ask};
-use super::builds;
 use super::world::{Caller, Event};
 use crate::leader::LeaderError;
 use crate::ledger::{BuildPhase, Wanted};
@@ -26,17 +25,14 @@ pub(super) struct Person {
 }
 
 impl World {
-    pub(super) fn add_person(&mut self, directs: bool, builds: usize) {
+    pub(super) fn add_person(&mut self, directs: bool, builds: Vec<Build>) {
         let number = self.persons.len();
-        let all = builds::all();
-        let first = self.dice.below(all.len() as u64) as usize;
-        let chosen = (0..builds).map(|at| all[(first + at) % all.len()].0.clone());
         self.persons.push(Person {
             directs,
             at: 1,
             call: None,
             wish: None,
-            builds: chosen.collect(),
+            builds,
             submitted: 0,
             content: false,
             unseen: Vec::new(),
@@ -115,7 +111,7 @@ impl World {
                 if self.healed {
                     self.judge(number, answer);
                 }
-                self.dice.between(10, 1_000)
+                self.dice.between(10, self.options.pace.look_ms_max)
             }
             Err(LeaderError::Refused(_)) => {
                 person.wish = None;

@@ -1,6 +1,8 @@
 //! Seeds that run, and faults in the code that they find.
 
+use super::day::{DayReport, simulate_day};
 use super::{Options, Report, simulate};
+use crate::leader::Terms;
 use crate::peer::node::Bugs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -97,4 +99,19 @@ fn a_disk_that_acknowledges_what_it_does_not_keep_is_found() {
     };
     let found = first_failure(1..=100, options);
     println!("{:?}", found.expect("found within 100 seeds"));
+}
+
+#[test]
+fn a_day_of_network_stalls_takes_no_attempt_from_a_worker_that_is_at_it() {
+    let (from, days) = (
+        number("IMGCALC_SIMULATE_FROM", 1),
+        number("IMGCALC_SIMULATE_DAYS", 2),
+    );
+    println!("{}", DayReport::HEADER);
+    for seed in from..from + days {
+        let began = std::time::Instant::now();
+        let report = simulate_day(seed, 24, Terms::default());
+        println!("{report} {:?}", began.elapsed());
+        assert_eq!(report.false_recoveries, 0);
+    }
 }
