@@ -8,9 +8,15 @@
 //! make simulate FROM=17 SEEDS=1
 //! ```
 //!
-//! That the oracle sees anything is tested by putting faults into the code that it must find ([`Options::bugs`],
-//! [`Options::disks_lie`]): answers that go out before the commit, and disks that acknowledge syncs they
-//! never do. A third, looks that nobody confirmed, is too rare here; `peer/looks.rs` sees it.
+//! That the oracle sees anything is tested by putting faults into the code, of which each must be found by what the
+//! oracle says of its kind (`tests/faults.rs`).
+//!
+//! Beside this there are days (`day.rs`): 24 hours at the pace of the programs, with the terms they have by default, on
+//! which nothing ends but the network stalls again and again. No worker may lose what it is at:
+//!
+//! ```text
+//! IMGCALC_SIMULATE_DAYS=20 cargo test -p imgcalc-coordinator --lib simulation::tests::day -- --nocapture
+//! ```
 
 mod ask;
 mod builds;
@@ -48,10 +54,16 @@ struct Options {
     pace: Pace,
     /// Nothing goes wrong by itself and nobody directs.
     calm: bool,
+    /// Nothing goes wrong but that peers are cut off from each other; by seed unless set.
+    peers_apart: bool,
     /// Whether members change.
     members: bool,
     bugs: Bugs,
     disks_lie: bool,
+    /// Peers take attempts away as soon as the lease ran out.
+    grace_forgotten: bool,
+    /// A leader that is asked for work takes the other workers for gone.
+    workers_forgotten: bool,
 }
 
 /// What a run was like.
@@ -78,9 +90,12 @@ impl Default for Options {
             },
             pace: Pace::hurried(),
             calm: false,
+            peers_apart: false,
             members: true,
             bugs: Bugs::default(),
             disks_lie: false,
+            grace_forgotten: false,
+            workers_forgotten: false,
         }
     }
 }

@@ -31,9 +31,10 @@ pub(super) fn all() -> &'static [(Build, Undisturbed)] {
     })
 }
 
-/// Large ones that have nothing in common, for a day.
+/// Ones with many trainings and nothing in common, for a day.
 pub(super) fn of_a_day(number: usize) -> Build {
     let mut build = testing::build();
+    build.space.samplings.truncate(1);
     build.dataset = Digest::of(format!("day {number}").as_bytes());
     build
 }

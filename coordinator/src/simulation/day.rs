@@ -8,7 +8,10 @@ use std::fmt;
 
 const WORKERS: usize = 5;
 /// More than a day's work.
-const BUILDS: usize = 12;
+const BUILDS: usize = 25;
+
+/// Images of a state that grows all day are seldom made.
+const LOG_BYTES_MAX: u64 = 1 << 20;
 
 /// What a day was like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,7 @@ pub(super) fn simulate_day(seed: u64, hours: u64, terms: Terms) -> DayReport {
     let mut world = World::new(seed, options);
     // Nothing fails but the network.
     world.healed = true;
+    world.log_bytes_max = LOG_BYTES_MAX;
     (1..=world.founders).for_each(|peer| world.add_peer(peer));
     (0..WORKERS).for_each(|_| world.add_worker());
     world.add_person(true, (0..BUILDS).map(builds::of_a_day).collect());

@@ -12,6 +12,10 @@ pub(super) struct Pace {
     pub(super) tick_ms: u64,
     /// Length of a tick while nothing can happen to the consensus: the network is whole and somebody leads.
     pub(super) idle_tick_ms: u64,
+    /// Of so many reports workers give one while nothing can happen.
+    pub(super) idle_heartbeats: u64,
+    /// The whole state is looked at after so many entries.
+    pub(super) entries_apart: u64,
     heartbeat_ticks: usize,
     /// Raft draws the time until an election from a range, and not from a seed: here every peer has a range of one.
     election_ticks: usize,
@@ -36,6 +40,8 @@ impl Pace {
         Pace {
             tick_ms: 50,
             idle_tick_ms: 50,
+            idle_heartbeats: 1,
+            entries_apart: 1,
             heartbeat_ticks: 2,
             election_ticks: 10,
             election_ticks_apart: 3,
@@ -54,6 +60,8 @@ impl Pace {
         Pace {
             tick_ms: 100,
             idle_tick_ms: 1_000,
+            idle_heartbeats: 4,
+            entries_apart: 32,
             heartbeat_ticks: 1,
             election_ticks: 3,
             election_ticks_apart: 2,

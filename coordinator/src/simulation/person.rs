@@ -8,7 +8,8 @@ use crate::ledger::{BuildPhase, Wanted};
 use crate::replica::PeerId;
 use imgcalc_shared::build::{Build, BuildId};
 
-const CALL_LIMIT_MS: u64 = 2_000;
+/// Some people are hasty: what one was told by a new leader another asks the old one.
+const CALL_LIMITS_MS: [u64; 2] = [300, 2_000];
 
 pub(super) struct Person {
     directs: bool,
@@ -52,12 +53,18 @@ impl World {
         if self.persons[number].wish.is_none() {
             self.persons[number].wish = self.wish(number);
         }
-        let person = &self.persons[number];
+        let peers = self.living_peers();
+        let person = &mut self.persons[number];
         let Some(ask) = person.wish.clone() else {
             let wait = self.dice.between(50, 1_500);
             return self.after(wait, Event::Person(number));
         };
-        let call = self.call(Caller::Person(number), person.at, ask, CALL_LIMIT_MS);
+        // Who only looks asks anybody: also one who was cut off and does not know yet that another leads.
+        if !person.directs && self.dice.chance(500) {
+            person.at = self.dice.pick(&peers);
+        }
+        let (at, limit) = (person.at, self.dice.pick(&CALL_LIMITS_MS));
+        let call = self.call(Caller::Person(number), at, ask, limit);
         self.persons[number].call = Some(call);
     }
 
@@ -93,7 +100,7 @@ impl World {
             8 => Ask::Direct(id, Wanted::Cancel),
             9..11 => Ask::Submit(Box::new(build)),
             11 => Ask::Retry(id),
-            12 => Ask::Drain(self.worker_name(worker), self.dice.chance(300)),
+            12 => Ask::Drain(self.workers[worker].name().into(), self.dice.chance(300)),
             _ => return None,
         })
     }

@@ -8,10 +8,10 @@ use crate::replica::PeerId;
 const STALL_SECONDS_MIN: u64 = 30;
 const STALL_SECONDS_MAX: u64 = 90;
 const PAUSE_SECONDS_MIN: u64 = 30;
-const PAUSE_SECONDS_MAX: u64 = 900;
-/// The consensus is busy so long before a stall, after it, and at the start.
+const PAUSE_SECONDS_MAX: u64 = 1_200;
+/// So long before a stall, after it, and at the start something may happen.
 const STIRRED_BEFORE_MS: u64 = 3_000;
-const STIRRED_AFTER_MS: u64 = 15_000;
+const STIRRED_AFTER_MS: u64 = 12_000;
 
 /// The stalls of a run.
 pub(super) struct Stalls {
@@ -33,9 +33,12 @@ impl Stalls {
         }
     }
 
-    /// Whether something may happen to the consensus now.
-    pub(super) fn stir(&self, now_ms: u64) -> bool {
-        now_ms < self.until_ms + STIRRED_AFTER_MS || now_ms + STIRRED_BEFORE_MS >= self.next_ms
+    /// When something may happen next; now, if it may now.
+    pub(super) fn stir_ms(&self, now_ms: u64) -> u64 {
+        match now_ms < self.until_ms + STIRRED_AFTER_MS {
+            true => now_ms,
+            false => self.next_ms.saturating_sub(STIRRED_BEFORE_MS).max(now_ms),
+        }
     }
 }
 

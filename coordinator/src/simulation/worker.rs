@@ -48,6 +48,12 @@ enum Phase {
     Leaving,
 }
 
+impl SimWorker {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl World {
     pub(super) fn add_worker(&mut self) {
         let number = self.workers.len();
@@ -163,7 +169,9 @@ impl World {
         if worker.beat.is_some() || worker.next_beat_ms > now {
             return;
         }
-        worker.next_beat_ms = now + heartbeat;
+        // While nothing can happen some reports are left out.
+        let idle = now + heartbeat * self.options.pace.idle_heartbeats;
+        worker.next_beat_ms = idle.min(self.stalls.stir_ms(now)).max(now + heartbeat);
         let progress = Progress {
             worker: worker.name.clone(),
             task: lease.task.id(),
@@ -231,7 +239,7 @@ impl World {
         let (now, pace) = (self.now, self.options.pace);
         let worker = &mut self.workers[number];
         let slot = if beat { &mut worker.beat } else { &mut worker.call };
-        if worker.process != process || *slot != Some(call) {
+        if !worker.runs || worker.process != process || *slot != Some(call) {
             return;
         }
         if worker.paused_until_ms > now {
@@ -336,9 +344,5 @@ impl World {
             let wait = self.dice.between(1, 15_000);
             self.after(wait, Event::Late(ask, number));
         }
-    }
-
-    pub(super) fn worker_name(&self, number: usize) -> String {
-        self.workers[number].name.clone()
     }
 }

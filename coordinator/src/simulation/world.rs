@@ -284,6 +284,16 @@ impl World {
             let call = self.calls.remove(&id).expect("found above");
             return self.after(1, Event::Answered(id, call.caller, Err(silence())));
         };
+        if self.options.workers_forgotten
+            && let Ask::Lease(worker, ..) = &call.ask
+        {
+            for other in self.workers.iter().filter(|other| other.name() != worker) {
+                let (gone, _) = Ask::Leave(other.name().into()).open();
+                if let Input::Request(request) = gone {
+                    node.request(request, wall);
+                }
+            }
+        }
         let (input, pending) = call.ask.open();
         call.pending = Some(pending);
         call.taken_at = self.now;
