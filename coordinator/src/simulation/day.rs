@@ -27,6 +27,8 @@ pub(super) struct DayReport {
     pub(super) leader_changes: usize,
     /// Leases whose answer was lost in a stall: the worker asked again and never knew of them.
     pub(super) unheard: usize,
+    /// Longest time between two reports of an attempt that reached a leader.
+    pub(super) silent_seconds_max: u64,
     /// Attempts taken from a worker that was at it.
     pub(super) false_recoveries: usize,
     trace: u64,
@@ -67,14 +69,15 @@ pub(super) fn simulate_day(seed: u64, hours: u64, terms: Terms) -> DayReport {
         results: oracle.results(),
         leader_changes: oracle.reigns.saturating_sub(1),
         unheard: oracle.unheard,
+        silent_seconds_max: oracle.silence_ms_max / 1_000,
         false_recoveries: oracle.taken_alive,
         trace: world.trace,
     }
 }
 
 impl DayReport {
-    pub(super) const HEADER: &str =
-        "seed  hours  stalls  stalled s  attempts  results  leader changes  leases unheard  false recoveries";
+    pub(super) const HEADER: &str = "seed  hours  stalls  stalled s  attempts  results  leader changes  \
+        leases unheard  longest silence s  false recoveries";
 }
 
 impl fmt::Display for DayReport {
@@ -88,13 +91,14 @@ impl fmt::Display for DayReport {
             results,
             leader_changes,
             unheard,
+            silent_seconds_max,
             false_recoveries,
             ..
         } = self;
         write!(
             f,
             "{seed:>4}  {hours:>5}  {stalls:>6}  {stalled_seconds:>9}  {attempts:>8}  {results:>7}  \
-             {leader_changes:>14}  {unheard:>14}  {false_recoveries:>16}"
+             {leader_changes:>14}  {unheard:>14}  {silent_seconds_max:>17}  {false_recoveries:>16}"
         )
     }
 }

@@ -71,6 +71,8 @@ pub(super) struct Oracle {
     pub(super) unheard: usize,
     /// Attempts that were taken from workers that were at it.
     pub(super) taken_alive: usize,
+    /// Longest time between two reports of an attempt that reached a leader.
+    pub(super) silence_ms_max: u64,
     /// How often a peer took the lead.
     pub(super) reigns: usize,
     /// Looks that were answered.
@@ -155,6 +157,7 @@ impl Oracle {
                     "an attempt goes on that was not given"
                 );
                 let heard = self.heard.entry(progress.token).or_default();
+                self.silence_ms_max = self.silence_ms_max.max(call.taken_at.saturating_sub(*heard));
                 *heard = call.taken_at.max(*heard);
             }
             (Ask::Overview, Answer::Overview(overview)) => self.shown(overview, &call.known, now),
