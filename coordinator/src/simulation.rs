@@ -8,26 +8,36 @@
 //! make simulate FROM=17 SEEDS=1
 //! ```
 //!
-//! That the oracle sees anything is tested by putting faults into the code that it must find ([`Options::bugs`],
-//! [`Options::disks_lie`]): answers that go out before the commit, and disks that acknowledge syncs they
-//! never do. A third, looks that nobody confirmed, is too rare here; `peer/looks.rs` sees it.
+//! That the oracle sees anything is tested by putting faults into the code, of which each must be found by what the
+//! oracle says of its kind (`tests/faults.rs`).
+//!
+//! Beside this there are days (`day.rs`): 24 hours at the pace of the programs, with the terms they have by default, on
+//! which nothing ends but the network stalls again and again. No worker may lose what it is at:
+//!
+//! ```text
+//! IMGCALC_SIMULATE_DAYS=20 cargo test -p imgcalc-coordinator --lib simulation::tests::day -- --nocapture
+//! ```
 
 mod ask;
 mod builds;
+mod day;
 mod dice;
 mod disk;
 mod faults;
 mod members;
 mod net;
 mod oracle;
+mod pace;
 mod peers;
 mod person;
+mod stalls;
 mod tests;
 mod worker;
 mod world;
 
 use crate::leader::Terms;
 use crate::peer::node::Bugs;
+use pace::Pace;
 use std::time::Duration;
 use world::{Event, World};
 
@@ -41,15 +51,19 @@ struct Options {
     /// So many; by seed unless given.
     peers: Option<u64>,
     terms: Terms,
-    tick_ms: u64,
-    /// How long every task takes; by seed unless given.
-    work_ms: Option<u64>,
+    pace: Pace,
     /// Nothing goes wrong by itself and nobody directs.
     calm: bool,
+    /// Nothing goes wrong but that peers are cut off from each other; by seed unless set.
+    peers_apart: bool,
     /// Whether members change.
     members: bool,
     bugs: Bugs,
     disks_lie: bool,
+    /// Peers take attempts away as soon as the lease ran out.
+    grace_forgotten: bool,
+    /// A leader that is asked for work takes the other workers for gone.
+    workers_forgotten: bool,
 }
 
 /// What a run was like.
@@ -74,12 +88,14 @@ impl Default for Options {
                 heartbeat: millis(500),
                 orphan: millis(60_000),
             },
-            tick_ms: 50,
-            work_ms: None,
+            pace: Pace::hurried(),
             calm: false,
+            peers_apart: false,
             members: true,
             bugs: Bugs::default(),
             disks_lie: false,
+            grace_forgotten: false,
+            workers_forgotten: false,
         }
     }
 }
@@ -97,8 +113,12 @@ fn simulate(seed: u64, options: Options) -> Report {
     for _ in 0..workers {
         world.add_worker();
     }
-    world.add_person(true, builds as usize);
-    world.add_person(false, builds as usize);
+    for directs in [true, false] {
+        let all = builds::all();
+        let first = world.dice.below(all.len() as u64);
+        let chosen = (first..first + builds).map(|at| all[at as usize % all.len()].0.clone());
+        world.add_person(directs, chosen.collect());
+    }
     world.after(1, Event::Operator);
     if !options.calm {
         world.begin_trouble();

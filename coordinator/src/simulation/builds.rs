@@ -3,6 +3,7 @@
 use crate::ledger::State;
 use crate::plan::{Known, Plan, plan, testing};
 use imgcalc_shared::build::Build;
+use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{Outcome, Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -28,6 +29,14 @@ pub(super) fn all() -> &'static [(Build, Undisturbed)] {
         };
         [small, wider, other].map(with_end).into()
     })
+}
+
+/// Ones with many trainings and nothing in common, for a day.
+pub(super) fn of_a_day(number: usize) -> Build {
+    let mut build = testing::build();
+    build.space.samplings.truncate(1);
+    build.dataset = Digest::of(format!("day {number}").as_bytes());
+    build
 }
 
 /// What a task finds out.

@@ -5,6 +5,7 @@ use super::net::{Net, Place};
 use super::world::Event;
 use crate::replica::PeerId;
 use crate::replica::log::DiskFault;
+use std::ops::Range;
 
 /// What is wrong with the work itself.
 #[derive(Debug, Default)]
@@ -15,7 +16,12 @@ pub(super) struct Trouble {
     pub(super) numeric: u64,
     /// Longest pause between two faults.
     pub(super) pause_ms: u64,
+    /// Which faults there are, by number.
+    kinds: Range<u64>,
 }
+
+const ALL_KINDS: Range<u64> = 0..19;
+const PEERS_APART: Range<u64> = 0..3;
 
 impl World {
     pub(super) fn begin_trouble(&mut self) {
@@ -23,6 +29,11 @@ impl World {
             fail_per_mille: self.dice.pick(&[0, 20, 100]),
             numeric: self.dice.pick(&[0, 0, 2]),
             pause_ms: self.dice.pick(&[300, 1_500, 5_000]),
+            // Where everything goes wrong much is never reached.
+            kinds: match self.options.peers_apart || self.dice.chance(100) {
+                true => PEERS_APART,
+                false => ALL_KINDS,
+            },
         };
         self.after(500, Event::Trouble);
     }
@@ -43,7 +54,8 @@ impl World {
         let until = self.now + self.dice.between(200, 9_000);
         let down_ms = self.dice.between(50, 4_000);
         let changes = self.dice.below(25);
-        match self.dice.below(19) {
+        let kinds = &self.trouble.kinds;
+        match self.dice.between(kinds.start, kinds.end - 1) {
             0..3 => self.isolate(mark, until),
             3 => self.halve(until),
             4 => {
@@ -94,9 +106,13 @@ impl World {
         self.net.cut(b, a, until);
     }
 
-    /// Cuts a peer off from the others, sometimes in one direction only, sometimes from everybody.
+    /// Cuts a peer off from the others, sometimes in one direction only, sometimes from everybody. One that is slow too
+    /// notices late that it no longer leads.
     fn isolate(&mut self, peer: PeerId, until: u64) {
         let (one_way, people_too) = (self.dice.chance(200), self.dice.chance(300));
+        if self.dice.chance(300) {
+            self.peers.get_mut(&peer).expect("it lives").slow_until_ms = until;
+        }
         for other in self.living_peers() {
             self.net.cut(Place::Peer(peer), Place::Peer(other), until);
             if !one_way {
@@ -128,7 +144,8 @@ impl World {
         self.net = Net::good();
         for peer in self.living_peers() {
             self.heal_disk(peer);
-            self.peers.get_mut(&peer).expect("it lives").paused_until_ms = 0;
+            let simulated = self.peers.get_mut(&peer).expect("it lives");
+            (simulated.paused_until_ms, simulated.slow_until_ms) = (0, 0);
             self.start_peer(peer);
         }
         for worker in 0..self.workers.len() {

@@ -1,21 +1,38 @@
 //! What must be true, looked at after every turn of every peer and at every answer.
+//!
+//! What it finds begins with one of these; a test that puts a fault into the code asks for the right one.
 
-use super::World;
+mod states;
+
 use super::ask::{Answer, Ask};
 use super::builds;
 use super::world::Call;
 use crate::leader::{Asked, LeaderError, Lease, Said};
-use crate::ledger::{BuildPhase, State, Wanted};
-use crate::replica::PeerId;
+use crate::ledger::{BuildPhase, Wanted};
+use crate::view::{BuildView, Overview};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Somebody who leads does not know what was acknowledged.
+pub(super) const LOST: &str = "lost what was acknowledged";
+/// A peer cannot go on from what it had synced.
+pub(super) const DAMAGED: &str = "does not start from its own log";
+/// A look shows less than was acknowledged before it was asked for.
+pub(super) const STALE: &str = "a look shows the past";
+/// An attempt is taken from a worker too soon.
+pub(super) const TAKEN: &str = "taken from a worker";
+/// A token is given to two, or a task has two results.
+pub(super) const TWICE: &str = "given or done twice";
+/// Peers that applied the same entries have not the same state.
+pub(super) const APART: &str = "states differ";
 
 /// What was acknowledged and must never be lost.
 #[derive(Clone, Debug)]
 enum Fact {
     Build(BuildId),
-    Result(TaskId),
+    /// A task, and the build for which it was leased.
+    Result(TaskId, BuildId),
 }
 
 /// What was acknowledged at some time.
@@ -33,18 +50,31 @@ pub(super) struct Oracle {
     /// Results by the attempts that handed them in.
     handed_in: BTreeMap<u64, Outcome>,
     /// Leases that were given, by token.
-    leases: BTreeMap<u64, (TaskId, String)>,
+    leases: BTreeMap<u64, (TaskId, String, BuildId)>,
+    /// Tasks of which a result was taken, as was said: it may be said once.
+    said_committed: BTreeSet<TaskId>,
     /// Results seen in any peer's state.
     committed: BTreeMap<TaskId, (Option<u64>, Outcome)>,
     /// Digest of the state by the index it is of.
     digests: BTreeMap<u64, u64>,
     /// When a leader last heard an attempt that it did not end.
     heard: BTreeMap<u64, u64>,
-    /// Attempts whose worker ended or was told to stop.
-    pub(super) silent: BTreeSet<u64>,
+    /// Attempts that a worker is at: it knows of them, works or hands over, and was not told to stop.
+    at_it: BTreeSet<u64>,
+    heard_of: BTreeSet<u64>,
     judged: BTreeSet<u64>,
-    /// Attempts that were taken from workers that lived.
+    /// Whether a task was ever given up: then a plan may no longer name what it named before.
+    given_up: bool,
+    /// Attempts that a worker began.
+    pub(super) begun: usize,
+    /// Attempts that ended without any worker having known of them.
+    pub(super) unheard: usize,
+    /// Attempts that were taken from workers that were at it.
     pub(super) taken_alive: usize,
+    /// Longest time between two reports of an attempt that reached a leader.
+    pub(super) silence_ms_max: u64,
+    /// How often a peer took the lead.
+    pub(super) reigns: usize,
     /// Looks that were answered.
     pub(super) looks: usize,
 }
@@ -68,6 +98,28 @@ impl Oracle {
         }
     }
 
+    /// A worker hears of its attempt.
+    pub(super) fn begins(&mut self, token: u64) {
+        self.begun += 1;
+        self.heard_of.insert(token);
+        self.at_it.insert(token);
+    }
+
+    /// A worker is no longer at its attempt, by itself, or because it was told.
+    pub(super) fn leaves(&mut self, token: u64) {
+        self.at_it.remove(&token);
+    }
+
+    /// Results that were acknowledged.
+    pub(super) fn results(&self) -> usize {
+        let result = |fact: &Fact| match fact {
+            Fact::Result(task, _) => Some(*task),
+            Fact::Build(_) => None,
+        };
+        let results: BTreeSet<TaskId> = self.acknowledged.iter().filter_map(result).collect();
+        results.len()
+    }
+
     pub(super) fn hands_in(&mut self, token: u64, outcome: &Outcome) {
         self.handed_in.insert(token, outcome.clone());
     }
@@ -84,127 +136,85 @@ impl Oracle {
             }
             (Ask::Direct(build, wanted), _) => self.sure(build.clone(), *wanted, open),
             (Ask::Complete(task, token, _), Answer::Said(said)) => match said {
-                Said::Committed | Said::AlreadyCommitted => self.acknowledged.push(Fact::Result(*task)),
-                Said::Refused(why) => panic!("the result of token {token} is refused: {why}"),
+                Said::Committed | Said::AlreadyCommitted => {
+                    let again = *said == Said::Committed && !self.said_committed.insert(*task);
+                    assert!(!again, "{TWICE}: {task}");
+                    let build = self.leases[token].2.clone();
+                    self.acknowledged.push(Fact::Result(*task, build));
+                }
+                Said::Refused(why) => panic!("{LOST}: the result of token {token} is refused: {why}"),
             },
             (Ask::Lease(worker, ..), Answer::Asked(Asked::Lease(lease))) => {
-                let whose = (lease.task.id(), worker.clone());
+                let whose = (lease.task.id(), worker.clone(), lease.build.clone());
                 let before = self.leases.insert(lease.token, whose);
-                assert!(before.is_none(), "token {} is given twice", lease.token);
+                assert!(before.is_none(), "{TWICE}: token {}", lease.token);
                 self.heard.insert(lease.token, call.taken_at);
             }
             (Ask::Progress(progress), Answer::Directive(directive)) if directive.stop.is_none() => {
-                let (task, worker) = &self.leases[&progress.token];
+                let (task, worker, _) = &self.leases[&progress.token];
                 assert!(
                     (*task, worker) == (progress.task, &progress.worker),
                     "an attempt goes on that was not given"
                 );
                 let heard = self.heard.entry(progress.token).or_default();
+                self.silence_ms_max = self.silence_ms_max.max(call.taken_at.saturating_sub(*heard));
                 *heard = call.taken_at.max(*heard);
             }
-            (Ask::Overview, Answer::Overview(overview)) => {
-                self.looks += 1;
-                let shown = |id: &BuildId| overview.builds.iter().find(|build| build.id == *id);
-                for fact in &self.acknowledged[..call.known.facts] {
-                    if let Fact::Build(id) = fact {
-                        assert!(shown(id).is_some(), "a look at {now} does not show build {id}");
-                    }
-                }
-                for (id, (wanted, changes)) in &call.known.phases {
-                    if self.wanted[id].1 == *changes {
-                        let phase = shown(id).map(|build| &build.phase);
-                        let is = phase.is_some_and(|phase| fits(phase, *wanted));
-                        assert!(
-                            is,
-                            "a look shows {phase:?} of {id} where {wanted:?} was acknowledged"
-                        );
-                    }
-                }
-            }
-            (Ask::View(_), Answer::View(view)) => {
-                self.looks += 1;
-                for fact in &self.acknowledged[..call.known.facts] {
-                    if let Fact::Result(task) = fact
-                        && view.attempts.iter().any(|shown| shown.task == *task)
-                    {
-                        assert!(
-                            view.results.contains_key(task),
-                            "a look at {now} does not show {task}"
-                        );
-                    }
-                }
-            }
+            (Ask::Overview, Answer::Overview(overview)) => self.shown(overview, &call.known, now),
+            (Ask::View(_), Answer::View(view)) => self.shown_of(view, &call.known, now),
             _ => {}
+        }
+    }
+
+    /// An overview is at least as new as what was acknowledged when it was asked for.
+    fn shown(&mut self, overview: &Overview, known: &Known, now: u64) {
+        self.looks += 1;
+        let shown = |id: &BuildId| overview.builds.iter().find(|build| build.id == *id);
+        let mut done: BTreeMap<&BuildId, BTreeSet<TaskId>> = BTreeMap::new();
+        for fact in &self.acknowledged[..known.facts] {
+            match fact {
+                Fact::Build(id) => assert!(shown(id).is_some(), "{STALE}: at {now} without build {id}"),
+                Fact::Result(task, id) if !self.given_up => drop(done.entry(id).or_default().insert(*task)),
+                Fact::Result(..) => {}
+            }
+        }
+        for (id, tasks) in done {
+            let (acknowledged, shown) = (tasks.len(), shown(id).map_or(0, |build| build.done));
+            assert!(
+                shown >= acknowledged,
+                "{STALE}: at {now} with {shown} tasks of {id} done where {acknowledged} were acknowledged"
+            );
+        }
+        for (id, (wanted, changes)) in &known.phases {
+            if self.wanted[id].1 == *changes {
+                let phase = shown(id).map(|build| &build.phase);
+                assert!(
+                    phase.is_some_and(|phase| fits(phase, *wanted)),
+                    "{STALE}: at {now} with {phase:?} of {id} where {wanted:?} was acknowledged"
+                );
+            }
+        }
+    }
+
+    /// The same of all about one build.
+    fn shown_of(&mut self, view: &BuildView, known: &Known, now: u64) {
+        self.looks += 1;
+        for fact in &self.acknowledged[..known.facts] {
+            if let Fact::Result(task, build) = fact
+                && (*build == view.id && !self.given_up
+                    || view.attempts.iter().any(|shown| shown.task == *task))
+            {
+                assert!(
+                    view.results.contains_key(task),
+                    "{STALE}: at {now} without the result of {task}"
+                );
+            }
         }
     }
 
     fn sure(&mut self, build: BuildId, wanted: Wanted, open: bool) {
         let entry = self.wanted.entry(build).or_default();
         entry.0 = (!open).then_some(wanted);
-    }
-
-    /// What a state holds that a peer came to.
-    fn look(&mut self, state: &State, now: u64, patience: u64) {
-        state.check();
-        for (task, circumstances) in state.committed() {
-            let outcome = &state.known().results[task];
-            let found = (circumstances.token, outcome);
-            let (token, first) = self
-                .committed
-                .entry(*task)
-                .or_insert_with(|| (found.0, outcome.clone()));
-            assert!((*token, &*first) == found, "{task} is committed twice");
-            let token = circumstances.token.expect("nobody adopts results here");
-            assert_eq!(
-                self.handed_in.get(&token),
-                Some(outcome),
-                "nobody handed that result in"
-            );
-        }
-        let open = state.open().values().flat_map(|open| &open.attempts);
-        let committed = state
-            .committed()
-            .values()
-            .flat_map(|committed| &committed.attempts);
-        for attempt in open.chain(committed) {
-            let lost = attempt
-                .failure
-                .as_ref()
-                .is_some_and(|(class, _)| *class == FailureClass::WorkerLost);
-            if !lost || !self.judged.insert(attempt.token) {
-                continue;
-            }
-            let heard = self.heard.get(&attempt.token).copied().unwrap_or(0);
-            let silent_ms = now - heard;
-            assert!(
-                silent_ms >= patience,
-                "token {} is taken from {}, silent for {silent_ms} ms",
-                attempt.token,
-                attempt.worker
-            );
-            let given = self.leases.contains_key(&attempt.token);
-            self.taken_alive += usize::from(given && !self.silent.contains(&attempt.token));
-        }
-    }
-
-    /// A peer that leads knows everything that was ever acknowledged.
-    fn remembers(&self, state: &State, whose: PeerId) {
-        for fact in &self.acknowledged {
-            let is = match fact {
-                Fact::Build(id) => state.builds().contains_key(id),
-                Fact::Result(id) => state.committed().contains_key(id),
-            };
-            assert!(is, "peer {whose} does not know {fact:?}");
-        }
-        for (id, (wanted, _)) in &self.wanted {
-            if let Some(wanted) = wanted {
-                let phase = &state.builds()[id].phase;
-                assert!(
-                    fits(phase, *wanted),
-                    "peer {whose} has {phase:?} for {id}, not {wanted:?}"
-                );
-            }
-        }
     }
 
     /// What an attempt finds out: the same as any other at its task, but for its own mark.
@@ -218,65 +228,5 @@ fn fits(phase: &BuildPhase, wanted: Wanted) -> bool {
         Wanted::Run => matches!(phase, BuildPhase::Running | BuildPhase::Ended { .. }),
         Wanted::Pause => *phase == BuildPhase::Paused,
         Wanted::Cancel => *phase == BuildPhase::Cancelled,
-    }
-}
-
-fn digest(state: &State) -> u64 {
-    twox_hash::XxHash3_64::oneshot(&serde_json::to_vec(state).expect("a state serialises"))
-}
-
-impl World {
-    /// Looks at a peer after its turn.
-    pub(super) fn look_at(&mut self, id: PeerId) {
-        let terms = self.options.terms;
-        // A clock may be set by less than a heartbeat, which no leader notices.
-        let patience = (terms.lease + terms.grace - terms.heartbeat).as_millis() as u64;
-        let peer = self.peers.get_mut(&id).expect("it is there");
-        let Some(node) = &mut peer.node else {
-            return;
-        };
-        let (applied, leads) = (node.replica().applied(), node.leads());
-        if applied != peer.seen {
-            peer.seen = applied;
-            let state = node.state();
-            self.oracle.look(state, self.now, patience);
-            let found = digest(state);
-            let first = *self.oracle.digests.entry(applied).or_insert(found);
-            assert_eq!(
-                first, found,
-                "peer {id} has another state than others at entry {applied}"
-            );
-            self.trace = self.trace.rotate_left(7) ^ found;
-        }
-        if leads && !peer.led {
-            self.oracle.remembers(node.state(), id);
-        }
-        peer.led = leads;
-    }
-
-    /// Everything ended: all members have the same, and it is what an undisturbed run gives.
-    pub(super) fn check_end(&mut self) {
-        let members = self.operator.members().to_vec();
-        let mut applied = BTreeSet::new();
-        for id in &members {
-            let peer = self.peers.get_mut(id).expect("it is there");
-            assert!(!peer.gone, "member {id} takes itself for removed");
-            let node = peer.node.as_mut().expect("everything was healed");
-            applied.insert(node.replica().applied());
-            let state = node.state();
-            self.oracle.remembers(state, *id);
-            assert!(
-                state.known().quarantined.is_empty(),
-                "tasks are given up at the end"
-            );
-        }
-        assert_eq!(applied.len(), 1, "all members are as far: {applied:?}");
-        let node = self.peers[&members[0]].node.as_ref().expect("seen above");
-        let submitted: BTreeSet<BuildId> = self.builds_of_persons().map(|build| build.id()).collect();
-        for (build, undisturbed) in builds::all() {
-            if submitted.contains(&build.id()) {
-                builds::check_end(node.state(), build, undisturbed);
-            }
-        }
     }
 }

@@ -2,16 +2,17 @@
 
 use super::World;
 use super::disk::SimDisk;
+use super::oracle::DAMAGED;
 use super::world::Event;
 use crate::leader::LeaderError;
 use crate::peer::node::{Node, NodeError};
 use crate::replica::log::{DiskFault, SimulatedDisk};
-use crate::replica::{Identity, Message, PeerId, Timing};
+use crate::replica::{Identity, Message, PeerId};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Length of a peer's tick, ms.
-const TICK_MS: u64 = 50;
+/// How much later the ticks of a slow peer come.
+const SLOWER: u64 = 8;
 /// The simulation begins then, ms since 1970.
 const BEGIN_MS: u64 = 1_700_000_000_000;
 
@@ -24,6 +25,8 @@ pub(super) struct SimPeer {
     /// How far its clock is ahead, ms.
     pub(super) skew_ms: i64,
     pub(super) paused_until_ms: u64,
+    /// Until then it gets so little of its machine that it ticks late.
+    pub(super) slow_until_ms: u64,
     pub(super) turn_due: bool,
     pub(super) faulty: bool,
     /// Removed from the group, or taken off by whoever runs it.
@@ -49,6 +52,7 @@ impl World {
             process: 0,
             skew_ms: self.dice.between(0, 6_000) as i64 - 3_000,
             paused_until_ms: 0,
+            slow_until_ms: 0,
             turn_due: false,
             faulty: false,
             gone: false,
@@ -62,14 +66,11 @@ impl World {
     pub(super) fn start_peer(&mut self, id: PeerId) {
         let founders: BTreeMap<PeerId, String> = (1..=self.founders).map(|id| (id, address(id))).collect();
         let identity = Identity::new("simulated", id, founders);
-        let election = 10 + 3 * id as usize;
-        let timing = Timing {
-            tick: Duration::from_millis(TICK_MS),
-            heartbeat_ticks: 2,
-            election_ticks_min: election,
-            election_ticks_max: election + 1,
-        };
-        let (terms, log_bytes_max, bugs) = (self.options.terms, self.log_bytes_max, self.options.bugs);
+        let timing = self.options.pace.timing(id);
+        let (mut terms, log_bytes_max, bugs) = (self.options.terms, self.log_bytes_max, self.options.bugs);
+        if self.options.grace_forgotten {
+            terms.grace = Duration::ZERO;
+        }
         let peer = self.peers.get_mut(&id).expect("it is there");
         if peer.gone || peer.node.is_some() {
             return;
@@ -83,11 +84,11 @@ impl World {
                 peer.node = Some(node);
                 (peer.seen, peer.led, peer.turn_due) = (0, false, false);
                 let process = peer.process;
-                self.after(self.options.tick_ms, Event::Tick(id, process));
+                self.tick_again(id, process);
                 self.turn_soon(id);
             }
             Err(error) => {
-                assert!(peer.faulty, "peer {id} does not start from its own log: {error}");
+                assert!(peer.faulty, "{DAMAGED}: peer {id}: {error}");
                 self.after(1_000, Event::Start(id));
             }
         }
@@ -137,8 +138,22 @@ impl World {
             return;
         };
         node.replica().tick();
-        self.after(self.options.tick_ms, Event::Tick(id, process));
+        self.tick_again(id, process);
         self.turn_soon(id);
+    }
+
+    /// Peers that have nothing to fear tick seldom, and together: else one would take the other's pause for its end.
+    fn tick_again(&mut self, id: PeerId, process: u64) {
+        let pace = self.options.pace;
+        let (tick, idle) = (pace.tick_ms, pace.idle_tick_ms);
+        let stirs = self.stalls.stir_ms(self.now) == self.now;
+        let step = if stirs { tick } else { idle };
+        let at = match tick == idle {
+            true if self.peers[&id].slow_until_ms > self.now => self.now + tick * SLOWER,
+            true => self.now + tick,
+            false => (self.now / step + 1) * step + id,
+        };
+        self.at(at, Event::Tick(id, process));
     }
 
     /// What comes within a moment is taken together, as the real driver does.

@@ -2,14 +2,14 @@
 
 use super::World;
 use super::ask::{Answer, Ask};
-use super::builds;
 use super::world::{Caller, Event};
 use crate::leader::LeaderError;
 use crate::ledger::{BuildPhase, Wanted};
 use crate::replica::PeerId;
 use imgcalc_shared::build::{Build, BuildId};
 
-const CALL_LIMIT_MS: u64 = 2_000;
+/// Some people are hasty: what one was told by a new leader another asks the old one.
+const CALL_LIMITS_MS: [u64; 2] = [300, 2_000];
 
 pub(super) struct Person {
     directs: bool,
@@ -26,17 +26,14 @@ pub(super) struct Person {
 }
 
 impl World {
-    pub(super) fn add_person(&mut self, directs: bool, builds: usize) {
+    pub(super) fn add_person(&mut self, directs: bool, builds: Vec<Build>) {
         let number = self.persons.len();
-        let all = builds::all();
-        let first = self.dice.below(all.len() as u64) as usize;
-        let chosen = (0..builds).map(|at| all[(first + at) % all.len()].0.clone());
         self.persons.push(Person {
             directs,
             at: 1,
             call: None,
             wish: None,
-            builds: chosen.collect(),
+            builds,
             submitted: 0,
             content: false,
             unseen: Vec::new(),
@@ -56,12 +53,18 @@ impl World {
         if self.persons[number].wish.is_none() {
             self.persons[number].wish = self.wish(number);
         }
-        let person = &self.persons[number];
+        let peers = self.living_peers();
+        let person = &mut self.persons[number];
         let Some(ask) = person.wish.clone() else {
             let wait = self.dice.between(50, 1_500);
             return self.after(wait, Event::Person(number));
         };
-        let call = self.call(Caller::Person(number), person.at, ask, CALL_LIMIT_MS);
+        // Who only looks asks anybody: also one who was cut off and does not know yet that another leads.
+        if !person.directs && self.dice.chance(500) {
+            person.at = self.dice.pick(&peers);
+        }
+        let (at, limit) = (person.at, self.dice.pick(&CALL_LIMITS_MS));
+        let call = self.call(Caller::Person(number), at, ask, limit);
         self.persons[number].call = Some(call);
     }
 
@@ -97,7 +100,7 @@ impl World {
             8 => Ask::Direct(id, Wanted::Cancel),
             9..11 => Ask::Submit(Box::new(build)),
             11 => Ask::Retry(id),
-            12 => Ask::Drain(self.worker_name(worker), self.dice.chance(300)),
+            12 => Ask::Drain(self.workers[worker].name().into(), self.dice.chance(300)),
             _ => return None,
         })
     }
@@ -115,7 +118,7 @@ impl World {
                 if self.healed {
                     self.judge(number, answer);
                 }
-                self.dice.between(10, 1_000)
+                self.dice.between(10, self.options.pace.look_ms_max)
             }
             Err(LeaderError::Refused(_)) => {
                 person.wish = None;

@@ -1,7 +1,9 @@
-//! Seeds that run, and faults in the code that they find.
+//! Seeds that run, days that pass, and faults in the code that are found.
+
+mod day;
+mod faults;
 
 use super::{Options, Report, simulate};
-use crate::peer::node::Bugs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Seeds of an ordinary run of the tests.
@@ -10,19 +12,6 @@ const SEEDS: u64 = 500;
 fn number(variable: &str, otherwise: u64) -> u64 {
     let said = std::env::var(variable).ok();
     said.map_or(otherwise, |text| text.parse().expect("a number"))
-}
-
-/// The first seed that fails, and what it says.
-fn first_failure(seeds: impl Iterator<Item = u64>, options: Options) -> Option<(u64, String)> {
-    for seed in seeds {
-        let run = AssertUnwindSafe(|| simulate(seed, options));
-        if let Err(panic) = catch_unwind(run) {
-            let text = panic.downcast_ref::<String>().cloned();
-            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()));
-            return Some((seed, text.unwrap_or_default()));
-        }
-    }
-    None
 }
 
 #[test]
@@ -71,30 +60,4 @@ fn whatever_goes_wrong_nothing_acknowledged_is_lost_and_every_build_ends() {
          workers opened again",
         simulated_ms / 60_000
     );
-}
-
-#[test]
-fn an_answer_before_its_commit_is_found() {
-    let bugs = Bugs {
-        answers_early: true,
-        ..Bugs::default()
-    };
-    let found = first_failure(
-        1..=100,
-        Options {
-            bugs,
-            ..Options::default()
-        },
-    );
-    println!("{:?}", found.expect("found within 100 seeds"));
-}
-
-#[test]
-fn a_disk_that_acknowledges_what_it_does_not_keep_is_found() {
-    let options = Options {
-        disks_lie: true,
-        ..Options::default()
-    };
-    let found = first_failure(1..=100, options);
-    println!("{:?}", found.expect("found within 100 seeds"));
 }

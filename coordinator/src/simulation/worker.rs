@@ -8,9 +8,6 @@ use crate::leader::{Asked, LeaderError, Lease, Progress, WorkerFacts};
 use crate::replica::PeerId;
 use imgcalc_shared::task::{FailureClass, Outcome};
 
-/// A coordinator holds a question for work so long, ms.
-const LEASE_WAIT_MS: u64 = 2_000;
-const CALL_LIMIT_MS: u64 = 3_000;
 const HINTS_MAX: u32 = 3;
 
 pub(super) struct SimWorker {
@@ -49,6 +46,12 @@ enum Phase {
         result: Result<Outcome, FailureClass>,
     },
     Leaving,
+}
+
+impl SimWorker {
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl World {
@@ -100,7 +103,7 @@ impl World {
     pub(super) fn end_worker(&mut self, number: usize, down_ms: u64) {
         let worker = &mut self.workers[number];
         if let Phase::Working { lease, .. } | Phase::HandingOver { lease, .. } = &worker.phase {
-            self.oracle.silent.insert(lease.token);
+            self.oracle.leaves(lease.token);
         }
         worker.runs = false;
         self.after(down_ms, Event::StartWorker(number));
@@ -137,6 +140,9 @@ impl World {
                 }
                 result => result,
             };
+            if result.is_err() {
+                self.oracle.leaves(lease.token);
+            }
             let worker = &mut self.workers[number];
             worker.phase = Phase::HandingOver { lease, result };
         }
@@ -144,6 +150,8 @@ impl World {
         self.ask_next(number);
         let worker = &self.workers[number];
         let wait = match &worker.phase {
+            // It is woken when its report is answered, or is not.
+            Phase::Working { ends_ms, .. } if worker.beat.is_some() => (*ends_ms).max(now + 1) - now,
             Phase::Working { ends_ms, .. } => (*ends_ms).min(worker.next_beat_ms).max(now + 1) - now,
             _ => 500,
         };
@@ -161,7 +169,9 @@ impl World {
         if worker.beat.is_some() || worker.next_beat_ms > now {
             return;
         }
-        worker.next_beat_ms = now + heartbeat;
+        // While nothing can happen some reports are left out.
+        let idle = now + heartbeat * self.options.pace.idle_heartbeats;
+        worker.next_beat_ms = idle.min(self.stalls.stir_ms(now)).max(now + heartbeat);
         let progress = Progress {
             worker: worker.name.clone(),
             task: lease.task.id(),
@@ -175,17 +185,17 @@ impl World {
             log: String::new(),
         };
         let (peer, caller) = (worker.at, Caller::Worker(number, worker.process, true));
-        let limit = self.options.terms.heartbeat.as_millis() as u64 * 3;
+        let limit = self.options.pace.report_limit_ms;
         let call = self.call(caller, peer, Ask::Progress(Box::new(progress)), limit);
         self.workers[number].beat = Some(call);
     }
 
     fn ask_next(&mut self, number: usize) {
-        let worker = &mut self.workers[number];
+        let (pace, worker) = (self.options.pace, &mut self.workers[number]);
         if worker.call.is_some() {
             return;
         }
-        let (name, mut limit) = (worker.name.clone(), CALL_LIMIT_MS);
+        let (name, mut limit) = (worker.name.clone(), pace.call_limit_ms);
         let ask = match &worker.phase {
             Phase::Working { .. } => return,
             Phase::HandingOver { lease, result } => match result {
@@ -209,8 +219,8 @@ impl World {
             }
             Phase::Idle => {
                 worker.sequence += 1;
-                limit += LEASE_WAIT_MS;
-                Ask::Lease(name, LEASE_WAIT_MS, worker.sequence)
+                limit += pace.lease_wait_ms;
+                Ask::Lease(name, pace.lease_wait_ms, worker.sequence)
             }
         };
         let (peer, caller) = (worker.at, Caller::Worker(number, worker.process, false));
@@ -226,9 +236,10 @@ impl World {
         call: u64,
         said: Result<Answer, LeaderError>,
     ) {
-        let (now, worker) = (self.now, &mut self.workers[number]);
+        let (now, pace) = (self.now, self.options.pace);
+        let worker = &mut self.workers[number];
         let slot = if beat { &mut worker.beat } else { &mut worker.call };
-        if worker.process != process || *slot != Some(call) {
+        if !worker.runs || worker.process != process || *slot != Some(call) {
             return;
         }
         if worker.paused_until_ms > now {
@@ -251,7 +262,7 @@ impl World {
                 let worker = &mut self.workers[number];
                 let next = peers.iter().find(|peer| **peer > worker.at);
                 worker.at = *next.unwrap_or(&peers[0]);
-                worker.back_off_ms = (worker.back_off_ms * 2).min(2_000);
+                worker.back_off_ms = (worker.back_off_ms * 2).min(pace.back_off_ms_max);
                 let step = worker.back_off_ms;
                 self.dice.between(step / 2, step)
             }
@@ -283,11 +294,8 @@ impl World {
         let worker = &mut self.workers[number];
         match answer {
             Answer::Asked(Asked::Lease(lease)) => {
-                let long = self.dice.chance(50);
-                let work_ms = self.options.work_ms.unwrap_or(match long {
-                    true => self.dice.between(3_000, 12_000),
-                    false => self.dice.between(50, 1_500),
-                });
+                self.oracle.begins(lease.token);
+                let work_ms = self.options.pace.work_ms(&mut self.dice, &lease.task);
                 let worker = &mut self.workers[number];
                 worker.next_beat_ms = now;
                 let ends_ms = now + work_ms;
@@ -306,7 +314,7 @@ impl World {
                     && directive.stop.is_some()
                 {
                     *stop = true;
-                    self.oracle.silent.insert(lease.token);
+                    self.oracle.leaves(lease.token);
                 }
             }
             Answer::Done | Answer::Said(_) => match std::mem::replace(&mut worker.phase, Phase::Idle) {
@@ -318,7 +326,10 @@ impl World {
                 Phase::HandingOver {
                     lease,
                     result: Ok(outcome),
-                } => self.perhaps_again(number, &lease, outcome),
+                } => {
+                    self.oracle.leaves(lease.token);
+                    self.perhaps_again(number, &lease, outcome);
+                }
                 Phase::HandingOver { .. } => {}
                 working @ Phase::Working { .. } => worker.phase = working,
             },
@@ -333,9 +344,5 @@ impl World {
             let wait = self.dice.between(1, 15_000);
             self.after(wait, Event::Late(ask, number));
         }
-    }
-
-    pub(super) fn worker_name(&self, number: usize) -> String {
-        self.workers[number].name.clone()
     }
 }

@@ -9,6 +9,7 @@ use super::net::{Net, Place};
 use super::oracle::{Known, Oracle};
 use super::peers::{SimPeer, silence};
 use super::person::Person;
+use super::stalls::Stalls;
 use super::worker::SimWorker;
 use crate::leader::LeaderError;
 use crate::replica::{Message, PeerId};
@@ -36,12 +37,15 @@ pub(super) enum Event {
     Arrive(u64),
     Answered(u64, Caller, Result<Answer, LeaderError>),
     Overdue(u64, Caller),
+    /// Its line was given up.
+    Broken(u64, Caller),
     Worker(usize, u64),
     StartWorker(usize),
     Late(Ask, usize),
     Person(usize),
     Operator,
     Trouble,
+    Stall,
 }
 
 /// Who asked.
@@ -96,6 +100,7 @@ pub(super) struct World {
     pub(super) persons: Vec<Person>,
     pub(super) operator: Operator,
     pub(super) trouble: Trouble,
+    pub(super) stalls: Stalls,
     pub(super) oracle: Oracle,
     /// Whether everything was healed.
     pub(super) healed: bool,
@@ -123,6 +128,7 @@ impl World {
             persons: Vec::new(),
             operator: Operator::new(founders),
             trouble: Trouble::default(),
+            stalls: Stalls::none(),
             oracle: Oracle::default(),
             healed: false,
             dice,
@@ -172,6 +178,7 @@ impl World {
             Event::Arrive(call) => self.arrive(call),
             Event::Answered(call, caller, said) => self.answered(call, caller, said),
             Event::Overdue(call, caller) => self.answered(call, caller, Err(silence())),
+            Event::Broken(call, caller) => self.break_call(call, caller),
             Event::Worker(worker, process) => self.wake_worker(worker, process),
             Event::StartWorker(worker) => self.start_worker(worker),
             Event::Late(ask, worker) => {
@@ -183,6 +190,7 @@ impl World {
             Event::Person(person) => self.wake_person(person),
             Event::Operator => self.operate(),
             Event::Trouble => self.make_trouble(),
+            Event::Stall => self.begin_stall(),
         }
     }
 
@@ -230,9 +238,8 @@ impl World {
         let id = self.next_call;
         self.oracle.asked(&ask);
         let known = self.oracle.known();
-        let mut delays = self
-            .net
-            .delays(&mut self.dice, caller.place(), Place::Peer(peer), self.now);
+        let (here, there) = (caller.place(), Place::Peer(peer));
+        let mut delays = self.net.delays(&mut self.dice, here, there, self.now);
         // A line of gRPC doubles nothing.
         delays.truncate(1);
         if let [wait] = delays[..] {
@@ -247,8 +254,19 @@ impl World {
             self.calls.insert(id, call);
             self.after(wait, Event::Arrive(id));
         }
-        self.after(limit, Event::Overdue(id, caller));
+        match self.net.gives_up_after(here, there, self.now) {
+            Some(wait) if wait < limit => self.after(wait, Event::Broken(id, caller)),
+            _ => self.after(limit, Event::Overdue(id, caller)),
+        }
         id
+    }
+
+    /// The peer notices too: it answers nobody. What has not reached it yet may still do so.
+    fn break_call(&mut self, id: u64, caller: Caller) {
+        if self.calls.get(&id).is_some_and(|call| call.pending.is_some()) {
+            self.calls.remove(&id);
+        }
+        self.answered(id, caller, Err(silence()));
     }
 
     fn paused_call(&self, call: u64) -> Option<u64> {
@@ -266,6 +284,16 @@ impl World {
             let call = self.calls.remove(&id).expect("found above");
             return self.after(1, Event::Answered(id, call.caller, Err(silence())));
         };
+        if self.options.workers_forgotten
+            && let Ask::Lease(worker, ..) = &call.ask
+        {
+            for other in self.workers.iter().filter(|other| other.name() != worker) {
+                let (gone, _) = Ask::Leave(other.name().into()).open();
+                if let Input::Request(request) = gone {
+                    node.request(request, wall);
+                }
+            }
+        }
         let (input, pending) = call.ask.open();
         call.pending = Some(pending);
         call.taken_at = self.now;
