@@ -8,6 +8,7 @@ mod etcd;
 mod group;
 mod load;
 mod ours;
+mod redone;
 
 use anyhow::Context;
 use group::{Group, Kind, Timeouts};
@@ -55,7 +56,8 @@ async fn main() -> anyhow::Result<()> {
         }
         group.stop();
     }
-    report(&mut loads, &mut gaps, rounds, kills)
+    let mut redone = redone::measure(kills).await?;
+    report(&mut loads, &mut gaps, rounds, kills, &mut redone)
 }
 
 /// Kills the leader and waits for the next commit, seconds; then starts it again.
@@ -77,6 +79,7 @@ fn report(
     gaps: &mut [Vec<f64>; 3],
     rounds: u64,
     kills: u64,
+    redone: &mut redone::Redone,
 ) -> anyhow::Result<()> {
     let of = |loads: &[Load], what: fn(&Load) -> f64| {
         let mut values: Vec<f64> = loads.iter().map(what).collect();
@@ -150,6 +153,7 @@ fn report(
         peer.1,
         false,
     );
+    rows.extend(redone.rows());
     std::fs::write("target/bench/ledger.json", serde_json::to_vec_pretty(&rows)?)?;
     Ok(())
 }

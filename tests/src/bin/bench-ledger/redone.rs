@@ -1,0 +1,149 @@
+//! Training that is done twice because something was killed, beside what may be: one checkpoint interval.
+//!
+//! One worker trains at the default cadence, once with epochs far shorter than an interval, once with longer ones. At
+//! moments that are dealt out evenly, the worker and its runner are killed together, as a machine vanishes, or the
+//! runner alone. What the next attempt goes on from is in its log; what was done since then is done again.
+
+mod training;
+
+use crate::load::quantile;
+use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
+use imgcalc_tests::sandbox::Sandbox;
+use serde_json::{Value, json};
+use std::time::Duration;
+use training::Training;
+
+/// The default cadence, seconds.
+const CADENCE_MIN: f64 = 10.0;
+const CADENCE_MAX: f64 = 60.0;
+const IMAGES_SHORT: u64 = 700;
+/// Of Fashion-MNIST, beside those that measure accuracy.
+const IMAGES_MAX: u64 = 47_000;
+/// Long epochs are made to last about so many seconds on this machine.
+const EPOCH_LONG: f64 = 16.0;
+/// Kills of one build at most: a task that kills twenty runners is given up.
+const BUILD_KILLS: usize = 16;
+
+/// What came of all kills.
+pub struct Redone {
+    arms: Vec<Arm>,
+}
+
+/// Trainings with epochs of one length.
+struct Arm {
+    images: u64,
+    epoch_seconds: f64,
+    /// Seconds of training that were done again, of each kill.
+    lost: Vec<f64>,
+    /// Seconds from the kill until something trained again, of each kill.
+    gap: Vec<f64>,
+}
+
+/// Kills so many times and takes what it costs.
+pub async fn measure(kills: u64) -> anyhow::Result<Redone> {
+    // Whoever starts and kills processes here waits for them without yielding.
+    tokio::task::spawn_blocking(move || both(kills as usize)).await?
+}
+
+impl Redone {
+    /// Prints a table below the others and gives back the rows of it that have a limit.
+    pub fn rows(&mut self) -> Vec<Value> {
+        let mut rows = Vec::new();
+        println!("\n| | ours | limit (checkpoint interval) | ratio |");
+        println!("|---|---:|---:|---:|");
+        for arm in &mut self.arms {
+            let (epoch, limit) = (arm.epoch_seconds, arm.limit());
+            for (word, share) in [("median", 0.5), ("p99", 0.99), ("max", 1.0)] {
+                let what = format!("training redone per kill, epochs of {epoch:.1} s, {word}");
+                let ours = quantile(&mut arm.lost, share);
+                let ratio = limit / ours;
+                println!("| {what}, s | {ours:.2} | {limit:.2} | {ratio:.2} |");
+                rows.push(json!({
+                    "what": what, "unit": "s", "ours": ours, "peer": limit, "peer_name": "checkpoint interval",
+                    "ratio": ratio,
+                }));
+            }
+        }
+        let mut gaps: Vec<f64> = self.arms.iter().flat_map(|arm| arm.gap.clone()).collect();
+        for (word, share) in [("median", 0.5), ("max", 1.0)] {
+            let ours = quantile(&mut gaps, share);
+            println!("| kill to the next step of the training, {word}, s | {ours:.2} | | |");
+        }
+        rows
+    }
+}
+
+impl Arm {
+    fn new(images: u64) -> Arm {
+        Arm {
+            images,
+            epoch_seconds: 0.0,
+            lost: Vec::new(),
+            gap: Vec::new(),
+        }
+    }
+
+    /// Longest time between two checkpoints. The epoch in which one falls due is brought to its end first, unless each
+    /// is long enough for a checkpoint of its own.
+    fn limit(&self) -> f64 {
+        let due = if self.epoch_seconds < CADENCE_MIN {
+            CADENCE_MIN
+        } else {
+            0.0
+        };
+        (due + self.epoch_seconds).min(CADENCE_MAX)
+    }
+
+    /// Kills so many times, each within two intervals of about `interval` seconds after the last attempt began to
+    /// train: then any moment since a checkpoint is as likely as any other.
+    fn run(
+        &mut self,
+        training: &mut Training,
+        kills: usize,
+        interval: f64,
+        dice: &mut Dice,
+    ) -> anyhow::Result<()> {
+        let mut slots: Vec<usize> = (0..kills).collect();
+        dice.shuffle(&mut slots);
+        let (mut seconds, mut epochs) = (0.0, 0.0);
+        for (number, slot) in (1..).zip(slots) {
+            if number % BUILD_KILLS == 1 {
+                training.begin(self.images, number)?;
+            }
+            let share = (slot as f64 + dice.share()) / kills as f64;
+            training.follow_for(Duration::from_secs_f64(2.0 * interval * share));
+            let whole = number % 2 == 1;
+            let cost = training.kill(whole)?;
+            seconds += cost.seconds;
+            epochs += cost.epochs;
+            eprintln!(
+                "kill {number} of {kills}, {}, {} images an epoch: {cost}",
+                if whole { "worker and runner" } else { "runner" },
+                self.images,
+            );
+            self.lost.push(cost.lost);
+            self.gap.push(cost.gap);
+            if number == kills || number % BUILD_KILLS == 0 {
+                training.end()?;
+            }
+        }
+        self.epoch_seconds = seconds / epochs;
+        Ok(())
+    }
+}
+
+fn both(kills: usize) -> anyhow::Result<Redone> {
+    let mut dice = Dice::thrown();
+    eprintln!("training redone per kill: {SEED_VARIABLE}={} replays", dice.seed);
+    let sandbox = Sandbox::new();
+    sandbox.import_fashion("base", 60_000);
+    let mut training = Training::start(&sandbox, CADENCE_MIN, CADENCE_MAX)?;
+    let mut short = Arm::new(IMAGES_SHORT);
+    short.run(&mut training, kills.div_ceil(2), CADENCE_MIN, &mut dice)?;
+    let images = EPOCH_LONG / short.epoch_seconds * IMAGES_SHORT as f64;
+    let mut long = Arm::new((images as u64).clamp(IMAGES_SHORT, IMAGES_MAX));
+    long.run(&mut training, kills / 2, EPOCH_LONG.min(CADENCE_MAX), &mut dice)?;
+    let mut arms = vec![short, long];
+    arms.retain(|arm| !arm.lost.is_empty());
+    Ok(Redone { arms })
+}
