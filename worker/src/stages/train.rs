@@ -208,6 +208,7 @@ impl imgcalc_engine::Observer for Watch<'_> {
             epoch = progress.epoch,
             step = progress.step,
             steps = progress.steps,
+            images_per_second = progress.images_per_second,
             "trains"
         );
         if progress.accuracy.is_some() {

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Training<'a> {
     group: Group<'a>,
     build: String,
+    /// Of an epoch.
+    images: u64,
     /// Bytes read of the present worker's log.
     read: usize,
     /// The start of the task's id.
@@ -84,6 +86,7 @@ impl Training<'_> {
         Ok(Training {
             group,
             build: String::new(),
+            images: 0,
             read: 0,
             task: String::new(),
             marks: Vec::new(),
@@ -106,6 +109,7 @@ impl Training<'_> {
             .with("training.seed", seed as i64);
         let spec = self.group.sandbox.spec("redone.toml", &spec);
         self.build = self.group.ask(&["submit", &spec]).ok().stdout.trim().into();
+        self.images = images;
         self.kills = 0;
         self.follow_until_it_trains(self.attempts)
     }
@@ -207,9 +211,16 @@ impl Training<'_> {
             } else if line.contains(" trains epoch=") {
                 let number = |name| field(line, name).map_or(0.0, number);
                 self.steps = number("steps");
-                self.marks
-                    .push((number("epoch") - 1.0 + number("step") / self.steps, now));
-                self.trains = true;
+                let place = number("epoch") - 1.0 + number("step") / self.steps;
+                if !self.trains {
+                    // Images were read and moved before its first step: no training that is done again.
+                    let (from, began) = &mut self.marks[self.begin];
+                    let seconds = (place - *from) * self.images as f64 / number("images_per_second");
+                    let trained = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+                    *began = now.checked_sub(trained).map_or(*began, |at| at.max(*began));
+                    self.trains = true;
+                }
+                self.marks.push((place, now));
             }
         }
     }
