@@ -204,6 +204,13 @@ struct Watch<'a> {
 
 impl imgcalc_engine::Observer for Watch<'_> {
     fn progress(&mut self, progress: &imgcalc_engine::Progress) {
+        tracing::debug!(
+            epoch = progress.epoch,
+            step = progress.step,
+            steps = progress.steps,
+            images_per_second = progress.images_per_second,
+            "trains"
+        );
         if progress.accuracy.is_some() {
             self.epoch = (progress.epoch, progress.accuracy);
         }

@@ -5,6 +5,7 @@
 //!   bytes of ledger command) through the whole of gRPC, leader, log, followers and state.
 //! - `kills`: leaders are killed, and the time until the next commit is taken.
 //! - `dispatch`: a thousand simulated workers take tasks from three coordinators; see [`dispatch`].
+//! - `redone`: workers are killed in the middle of a training, and what is trained twice is taken; see [`redone`].
 //!
 //! Without arguments all of them run.
 
@@ -13,6 +14,7 @@ mod etcd;
 mod group;
 mod load;
 mod ours;
+mod redone;
 mod table;
 
 use anyhow::Context;
@@ -27,7 +29,7 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const SPAN: Duration = Duration::from_secs(4);
 /// After a kill nobody waits longer than this.
 const COMMIT_MAX: Duration = Duration::from_secs(60);
-const SECTIONS: [&str; 3] = ["commits", "kills", "dispatch"];
+const SECTIONS: [&str; 4] = ["commits", "kills", "dispatch", "redone"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -49,6 +51,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wants("dispatch") {
         rows.extend(dispatch::run(&root).await?);
+    }
+    if wants("redone") {
+        rows.extend(redone::measure(number("KILLS", 10)?).await?);
     }
     table::print(&rows);
     std::fs::write("target/bench/ledger.json", serde_json::to_vec_pretty(&rows)?)?;
