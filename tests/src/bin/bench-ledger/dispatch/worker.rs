@@ -1,7 +1,6 @@
 //! Simulated workers: all of the protocol, none of the work.
 
 use super::outcome;
-use anyhow::Context;
 use imgcalc_proto::v1::workers_client::WorkersClient;
 use imgcalc_proto::v1::{Assignment, CompleteRequest, LeaseRequest, ProgressUpdate, RegisterRequest};
 use imgcalc_proto::{PROTOCOL, from_wire, to_wire};
@@ -14,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 
 pub const HARDWARE: &str = "simulated";
 
@@ -21,8 +21,12 @@ pub const HARDWARE: &str = "simulated";
 const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long it waits for work.
 const WAIT_MS: u64 = 5_000;
-/// Workers that connect at once.
-const CONNECT_AT_ONCE: usize = 50;
+/// Pause before another coordinator is asked.
+const PAUSE: Duration = Duration::from_millis(200);
+/// A call that nobody answers for so long is given up.
+const SILENT_MAX: Duration = Duration::from_secs(30);
+
+type Client = WorkersClient<Channel>;
 
 /// All of them.
 pub struct Fleet {
@@ -39,7 +43,8 @@ struct Shared {
 }
 
 impl Fleet {
-    pub async fn start(address: &str, workers: usize, weights: Arc<ObjectRef>) -> anyhow::Result<Fleet> {
+    /// Workers of the coordinators at these addresses.
+    pub fn start(addresses: &[String], workers: usize, weights: Arc<ObjectRef>) -> anyhow::Result<Fleet> {
         let shared = Arc::new(Shared {
             weights,
             done: AtomicUsize::new(0),
@@ -48,24 +53,26 @@ impl Fleet {
             latencies_ms: Mutex::default(),
             failure: Mutex::default(),
         });
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
-        for first in (0..workers).step_by(CONNECT_AT_ONCE) {
-            for number in first..workers.min(first + CONNECT_AT_ONCE) {
-                let channel = endpoint.connect().await?;
-                let shared = shared.clone();
-                tokio::spawn(async move {
-                    let worker = Worker {
-                        client: WorkersClient::new(channel),
-                        name: format!("w{number}"),
-                        shared: shared.clone(),
-                    };
-                    if let Err(error) = worker.work(number as u64).await
-                        && !shared.stopped.load(Ordering::Relaxed)
-                    {
-                        *lock(&shared.failure) = Some(format!("{error:#}"));
-                    }
-                });
-            }
+        for number in 0..workers {
+            let client = |address| {
+                let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+                anyhow::Ok(WorkersClient::new(endpoint.connect_lazy()))
+            };
+            let worker = Worker {
+                clients: addresses.iter().map(client).collect::<anyhow::Result<_>>()?,
+                at: 0,
+                name: format!("w{number}"),
+                number: number as u64,
+                shared: shared.clone(),
+            };
+            let shared = shared.clone();
+            tokio::spawn(async move {
+                if let Err(error) = worker.work().await
+                    && !shared.stopped.load(Ordering::Relaxed)
+                {
+                    *lock(&shared.failure) = Some(format!("{error:#}"));
+                }
+            });
         }
         Ok(Fleet { shared })
     }
@@ -105,22 +112,18 @@ impl Fleet {
 }
 
 struct Worker {
-    client: WorkersClient<Channel>,
+    /// Lines to all coordinators.
+    clients: Vec<Client>,
+    /// The one that led last.
+    at: usize,
     name: String,
+    number: u64,
     shared: Arc<Shared>,
 }
 
 impl Worker {
-    async fn work(mut self, number: u64) -> anyhow::Result<()> {
-        let register = RegisterRequest {
-            protocol: PROTOCOL,
-            name: self.name.clone(),
-            host: format!("host-{number}"),
-            hardware: HARDWARE.into(),
-            threads: 1,
-            base: String::new(),
-        };
-        self.client.register(register).await?;
+    async fn work(mut self) -> anyhow::Result<()> {
+        self.register().await?;
         for sequence in 1.. {
             if self.shared.stopped.load(Ordering::Relaxed) {
                 break;
@@ -131,16 +134,58 @@ impl Worker {
                 wait_ms: WAIT_MS,
                 sequence,
             };
-            let reply = self.client.lease(question).await?.into_inner();
-            anyhow::ensure!(!reply.unknown_worker, "the coordinator forgot a worker");
-            if let Some(assignment) = reply.assignment {
+            let reply = self
+                .ask(question, |mut client, question| async move {
+                    client.lease(question).await
+                })
+                .await?;
+            if reply.unknown_worker {
+                // Another coordinator leads now.
+                self.register().await?;
+            } else if let Some(assignment) = reply.assignment {
                 lock(&self.shared.latencies_ms).push(asked.elapsed().as_secs_f64() * 1e3);
                 // No generator is needed: any spread keeps the fleet out of step.
-                let share = (number * 7919 + sequence * 104_729) % 1000;
+                let share = (self.number * 7919 + sequence * 104_729) % 1000;
                 self.does(assignment, share as f64 / 1000.0).await?;
             }
         }
         Ok(())
+    }
+
+    async fn register(&mut self) -> anyhow::Result<()> {
+        let register = RegisterRequest {
+            protocol: PROTOCOL,
+            name: self.name.clone(),
+            host: format!("host-{}", self.number),
+            hardware: HARDWARE.into(),
+            threads: 1,
+            base: String::new(),
+        };
+        self.ask(register, |mut client, register| async move {
+            client.register(register).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Asks one coordinator after another until one answers, as a worker does.
+    async fn ask<Q: Clone, A, F>(&mut self, request: Q, call: impl Fn(Client, Q) -> F) -> anyhow::Result<A>
+    where
+        F: Future<Output = Result<tonic::Response<A>, Status>>,
+    {
+        let since = Instant::now();
+        loop {
+            match call(self.clients[self.at].clone(), request.clone()).await {
+                Ok(reply) => return Ok(reply.into_inner()),
+                Err(status) if status.code() != Code::Unavailable || since.elapsed() > SILENT_MAX => {
+                    return Err(status.into());
+                }
+                Err(_) => {
+                    self.at = (self.at + 1) % self.clients.len();
+                    sleep(PAUSE).await;
+                }
+            }
+        }
     }
 
     async fn does(&mut self, assignment: Assignment, share: f64) -> anyhow::Result<()> {
@@ -153,11 +198,14 @@ impl Worker {
             token: assignment.token,
             outcome_json: to_wire(&outcome::of(&task, &self.shared.weights)),
         };
-        let reply = self.client.complete(result).await?.into_inner();
+        let reply = self
+            .ask(result, |mut client, result| async move {
+                client.complete(result).await
+            })
+            .await?;
         anyhow::ensure!(
-            reply.verdict == "committed",
-            "a result is {}: {}",
-            reply.verdict,
+            reply.verdict != "refused",
+            "a result is refused: {}",
             reply.reason
         );
         self.shared.done.fetch_add(1, Ordering::Relaxed);
@@ -169,14 +217,24 @@ impl Worker {
         if takes.is_zero() {
             return Ok(());
         }
-        let (updates, stream) = mpsc::channel(1);
-        let mut directives = self
-            .client
-            .progress(ReceiverStream::new(stream))
-            .await?
-            .into_inner();
         let end = Instant::now() + takes;
+        let mut report = None;
         while Instant::now() < end {
+            let (updates, directives) = match &mut report {
+                Some(open) => open,
+                closed => {
+                    let (updates, stream) = mpsc::channel(1);
+                    let stream = ReceiverStream::new(stream);
+                    match self.clients[self.at].clone().progress(stream).await {
+                        Ok(reply) => closed.insert((updates, reply.into_inner())),
+                        // The next question finds who leads now.
+                        Err(_) => {
+                            sleep(HEARTBEAT.min(end.saturating_duration_since(Instant::now()))).await;
+                            continue;
+                        }
+                    }
+                }
+            };
             let update = ProgressUpdate {
                 worker: self.name.clone(),
                 task: assignment.task.clone(),
@@ -188,12 +246,11 @@ impl Worker {
                 images_per_second: 1000.0,
                 ..ProgressUpdate::default()
             };
-            updates
-                .send(update)
-                .await
-                .context("the coordinator ends a report")?;
-            let directive = directives.message().await?.context("no directive comes")?;
-            anyhow::ensure!(!directive.stop, "stopped: {}", directive.reason);
+            let _ = updates.send(update).await;
+            match directives.message().await {
+                Ok(Some(directive)) => anyhow::ensure!(!directive.stop, "stopped: {}", directive.reason),
+                Ok(None) | Err(_) => report = None,
+            }
             sleep(HEARTBEAT.min(end.saturating_duration_since(Instant::now()))).await;
         }
         Ok(())
