@@ -6,13 +6,13 @@ use imgcalc_tests::processes::{self, Process, Role, within};
 use imgcalc_tests::profile;
 use imgcalc_tests::programs::{PATIENCE, Running};
 use imgcalc_tests::sandbox::{ORPHAN_LIMIT, Sandbox, files};
-use imgcalc_tests::spec::Spec;
+use imgcalc_tests::spec::{LONG_EPOCHS_TRANSFER, Spec};
 use imgcalc_tests::trainings::{self, Epochs};
 use std::time::Duration;
 
 const IMAGES: u32 = 1000;
 /// Epochs that every training of the long spec has; those from scratch have more.
-const EPOCHS: u64 = 40;
+const EPOCHS: u64 = LONG_EPOCHS_TRANSFER as u64;
 /// Of six links and a training on pixels.
 const EPOCHS_ALL: u64 = 7 * EPOCHS;
 

@@ -7,15 +7,13 @@ use imgcalc_tests::dice::Dice;
 use imgcalc_tests::logs::Expected;
 use imgcalc_tests::profile;
 use imgcalc_tests::sandbox::Sandbox;
-use imgcalc_tests::spec::Spec;
+use imgcalc_tests::spec::{LONG_EPOCHS, LONG_EPOCHS_TRANSFER, Spec};
 use std::collections::BTreeSet;
 
 /// Images of the dataset.
 pub const IMAGES: u32 = 1000;
-const EPOCHS: u64 = 60;
-const EPOCHS_TRANSFER: u64 = 40;
 /// Of five links and two trainings from scratch.
-pub const EPOCHS_ALL: u64 = 2 * EPOCHS + 5 * EPOCHS_TRANSFER;
+pub const EPOCHS_ALL: u64 = (2 * LONG_EPOCHS + 5 * LONG_EPOCHS_TRANSFER) as u64;
 
 /// One thing that goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
