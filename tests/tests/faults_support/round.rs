@@ -28,7 +28,7 @@ const SERVE: [&str; 4] = ["--lease-seconds", "6", "--grace-seconds", "4"];
 const LEASE: Duration = Duration::from_secs(10);
 /// What each request to the store takes at least. An epoch makes two, so that a build is not over while a strike lasts,
 /// however fast the machine is.
-const STORE_DELAY: Duration = Duration::from_millis(50);
+const STORE_DELAY: Duration = Duration::from_millis(80);
 
 const FASHION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.deps/fashion-mnist");
 
