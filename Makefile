@@ -34,7 +34,7 @@ demo: build
 
 test: setup-test
 	cargo build --bins
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 faults: setup-test
 	cargo build --bins

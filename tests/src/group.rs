@@ -13,9 +13,9 @@ use std::process::Command;
 use std::time::Duration;
 
 /// So long a group may be without a leader when nothing troubles it.
-const ELECTION_LIMIT: Duration = Duration::from_secs(60);
+const ELECTION_LIMIT: Duration = Duration::from_secs(180);
 /// Until a coordinator listens.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
 const LISTENS: &str = "listens on ";
 
 /// A group. Dropping kills it.

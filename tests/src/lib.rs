@@ -6,6 +6,8 @@
 //! - [`sandbox`]: a folder of one test: bases, specs, data directories.
 //! - [`store`]: a real S3 server, and a proxy that spoils requests to it.
 //! - [`spec`]: build specs that take seconds.
+//! - [`profile`]: profiles with made-up times, the same on every machine.
+//! - [`trainings`]: trainings under way, and a build that is stopped in the middle of one.
 //! - [`answers`]: what must be equal between two builds.
 //! - [`processes`]: what runs on behalf of a test, and how it is killed.
 //! - [`line`]: lines between processes that are cut, stalled and healed.
@@ -27,6 +29,9 @@ pub mod spec;
 pub mod store;
 
 pub mod sandbox;
+
+pub mod profile;
+pub mod trainings;
 
 pub mod group;
 

@@ -34,6 +34,7 @@ pub struct Lines {
 pub struct Line {
     address: String,
     target: Arc<Mutex<Option<String>>>,
+    delay: Arc<Mutex<Duration>>,
 }
 
 #[derive(Debug, Default)]
@@ -65,8 +66,9 @@ impl Lines {
     pub fn to(&self, party: &str) -> Line {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound socket has one");
-        let target = Arc::new(Mutex::new(None));
+        let (target, delay) = (Arc::new(Mutex::new(None)), Arc::new(Mutex::new(Duration::ZERO)));
         let (shared, behind, to) = (self.shared.clone(), target.clone(), party.to_string());
+        let of_thread = delay.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 if shared.ended.load(Relaxed) {
@@ -74,13 +76,18 @@ impl Lines {
                 }
                 let (shared, to) = (shared.clone(), to.clone());
                 let target: Option<String> = lock(&behind).clone();
+                let delay = *lock(&of_thread);
                 // A connection that breaks is the caller's matter.
-                std::thread::spawn(move || serve(&shared, client, to, target));
+                std::thread::spawn(move || {
+                    std::thread::sleep(delay);
+                    serve(&shared, client, to, target)
+                });
             }
         });
         Line {
             address: address.to_string(),
             target,
+            delay,
         }
     }
 
@@ -123,6 +130,11 @@ impl Line {
     /// Where the party listens now; none: it is not there, and callers are turned away.
     pub fn leads_to(&self, target: Option<String>) {
         *lock(&self.target) = target;
+    }
+
+    /// Whoever calls waits so long before anything passes.
+    pub fn delays(&self, delay: Duration) {
+        *lock(&self.delay) = delay;
     }
 }
 

@@ -13,11 +13,22 @@ use tempfile::TempDir;
 
 static TURN: Mutex<()> = Mutex::new(());
 
+/// Variables that would lead the programs elsewhere than a test does.
+const CALLERS: [&str; 7] = [
+    "IMGCALC_BASE",
+    "IMGCALC_CHECKPOINT_SECONDS_MAX",
+    "IMGCALC_COORDINATORS",
+    "IMGCALC_CREDENTIALS",
+    "IMGCALC_DATA_DIR",
+    "IMGCALC_TO",
+    "RUST_LOG",
+];
+
 /// Real images, set up by `make setup-test`.
 const FASHION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.deps/fashion-mnist");
 
-/// Children of a killed program must be gone so soon.
-pub const ORPHAN_LIMIT: Duration = Duration::from_secs(5);
+/// Children of a killed program must be gone so soon, also on a busy machine.
+pub const ORPHAN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A folder, and everything started in it.
 #[derive(Debug)]
@@ -71,7 +82,13 @@ impl Sandbox {
         command
             .env(MARK_VARIABLE, &self.mark)
             .env("IMGCALC_CHECKPOINT_SECONDS", "0");
-        command.env_remove("IMGCALC_DATA_DIR").env_remove("RUST_LOG");
+        for of_the_caller in CALLERS {
+            command.env_remove(of_the_caller);
+        }
+        // A proxy that this machine has for the world outside is none for loopback.
+        for name in ["NO_PROXY", "no_proxy"] {
+            command.env(name, "127.0.0.1,localhost");
+        }
         command
     }
 

@@ -41,6 +41,11 @@ count = 2
 threads = 1
 "#;
 
+/// Epochs from scratch of the long spec.
+pub const LONG_EPOCHS: u32 = 60;
+/// Epochs of its links.
+pub const LONG_EPOCHS_TRANSFER: u32 = 40;
+
 /// A spec to be changed and written.
 #[derive(Clone, Debug)]
 pub struct Spec(Table);
@@ -57,8 +62,8 @@ impl Spec {
     /// The tiny spec with trainings long enough to be killed in their middle: about fifteen seconds of them.
     pub fn long() -> Spec {
         Spec::tiny()
-            .with("training.epochs", 60)
-            .with("training.epochs_transfer", 40)
+            .with("training.epochs", LONG_EPOCHS)
+            .with("training.epochs_transfer", LONG_EPOCHS_TRANSFER)
             .with("training.train_images", 700)
             .with("training.validation_images", 200)
     }

@@ -2,12 +2,12 @@
 
 use imgcalc_tests::answers::{Outcome, attempts};
 use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
-use imgcalc_tests::processes::within;
+use imgcalc_tests::profile;
 use imgcalc_tests::programs::PATIENCE;
 use imgcalc_tests::sandbox::{Sandbox, files, flip, truncate};
 use imgcalc_tests::spec::Spec;
+use imgcalc_tests::trainings;
 use std::path::Path;
-use std::time::Duration;
 use toml::Value;
 
 const IMAGES: u32 = 1000;
@@ -187,26 +187,17 @@ fn a_damaged_manifest_is_named_by_everyone_who_reads_it() {
     sandbox.imgcalc(&["plan", "spec.toml"]).ok();
 }
 
-/// Starts a long build and interrupts it in its first training, when all columns are made.
-fn stopped_in_the_first_training(sandbox: &Sandbox, more: &[&str]) {
-    let build = sandbox.build("data", "spec.toml", more);
-    let checkpoint = || !sandbox.objects("base", "tasks/", ".safetensors").is_empty();
-    let columns = || sandbox.objects("base", "columns/", "rg-00000").len() == 2;
-    assert!(
-        within(PATIENCE, || columns() && checkpoint()),
-        "{}",
-        build.stderr()
-    );
-    build.interrupt();
-    assert_eq!(build.finish(Duration::from_secs(20)).code, Some(130));
-}
-
 #[test]
 fn damaged_columns_cost_the_trainings_that_need_them_and_nothing_else() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
-    sandbox.spec("spec.toml", &Spec::long().with("training.epochs_transfer", 4));
-    stopped_in_the_first_training(&sandbox, &[]);
+    // Formats of both families are sampled in the first round.
+    profile::made_up(&sandbox, &Spec::tiny(), "profile");
+    let recorded = ["--profile", "profile"];
+    // All columns are made for an earlier build, which ends well.
+    sandbox.spec("earlier.toml", &Spec::tiny().with("name", "earlier"));
+    sandbox.built("data", "earlier.toml", &recorded);
+    sandbox.spec("spec.toml", &Spec::tiny().with("training.epochs", 3));
     let path = sandbox.object("base", "columns/", "4x4-b8-k8/rg-00000");
     let inspect = || sandbox.imgcalc(&["inspect", &text(&path), "--json"]);
     let first_chunk = inspect().json()["anti-diagonals"][0]["bytes"].as_u64().unwrap();
@@ -217,7 +208,7 @@ fn damaged_columns_cost_the_trainings_that_need_them_and_nothing_else() {
         "{refusal}"
     );
 
-    let said = sandbox.built("data", "spec.toml", &["--json"]);
+    let said = sandbox.built("data", "spec.toml", &["--profile", "profile", "--json"]);
     assert!(
         said.stderr.contains("missing") || said.stdout.contains("missing"),
         "{}",
@@ -308,20 +299,20 @@ fn a_damaged_ledger_is_refused_and_left_as_it_is() {
 fn a_damaged_checkpoint_is_told_of_and_costs_time_only() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("calm-base", IMAGES);
-    let brief = Spec::long().with("training.epochs_transfer", 4);
-    sandbox.spec("calm.toml", &brief.clone().with("base", "calm-base"));
-    sandbox.built("calm", "calm.toml", &[]);
-    sandbox
-        .ask("calm", &["profile", "export", "--out", "profile"])
-        .ok();
+    // Few trainings, and long ones: one of them has to be met in its middle.
+    let few = Spec::long()
+        .with("buckets.sampled", 2)
+        .with("buckets.formats_per_bucket", 1)
+        .with("training.epochs", 100);
+    let calm = few.clone().with("base", "calm-base");
+    profile::made_up(&sandbox, &calm, "profile");
+    let recorded = ["--profile", "profile"];
+    sandbox.spec("calm.toml", &calm);
+    sandbox.built("calm", "calm.toml", &recorded);
 
     sandbox.import_fashion("base", IMAGES);
-    sandbox.spec("spec.toml", &brief);
-    stopped_in_the_first_training(&sandbox, &["--profile", "profile"]);
-    // Another training may have ended meanwhile and left its weights.
-    let mut checkpoints: Vec<_> = sandbox.objects("base", "tasks/", ".safetensors");
-    checkpoints.retain(|path| text(path).contains("/checkpoint-"));
-    assert!(!checkpoints.is_empty(), "a training that is stopped leaves one");
+    sandbox.spec("spec.toml", &few);
+    let (_, checkpoints) = trainings::stopped(&sandbox, "data", "spec.toml", "base", &recorded);
     for (number, checkpoint) in checkpoints.iter().enumerate() {
         let length = std::fs::metadata(checkpoint).unwrap().len();
         if number % 2 == 0 {
@@ -330,7 +321,7 @@ fn a_damaged_checkpoint_is_told_of_and_costs_time_only() {
             truncate(checkpoint, length / 2);
         }
     }
-    sandbox.built("data", "spec.toml", &["--profile", "profile"]);
+    sandbox.built("data", "spec.toml", &recorded);
     let logs = logs(&sandbox, "data");
     let warned = logs
         .lines()

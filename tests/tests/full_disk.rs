@@ -2,6 +2,7 @@
 
 use imgcalc_tests::answers::attempts;
 use imgcalc_tests::disk::{SmallDisk, where_mounting_works};
+use imgcalc_tests::profile;
 use imgcalc_tests::programs::{PATIENCE, Said};
 use imgcalc_tests::sandbox::Sandbox;
 use imgcalc_tests::spec::Spec;
@@ -28,17 +29,7 @@ fn a_base_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room() {
         sandbox.import_fashion("base", IMAGES);
         sandbox.spec("spec.toml", &Spec::tiny());
         // Profiles need some room for what they measure: they are taken first.
-        sandbox.spec(
-            "profiled.toml",
-            &Spec::tiny().with("answer.times_us", vec![0.001]),
-        );
-        sandbox
-            .build("profiled", "profiled.toml", &[])
-            .finish(PATIENCE)
-            .refused();
-        sandbox
-            .ask("profiled", &["profile", "export", "--out", "profile"])
-            .ok();
+        profile::made_up(&sandbox, &Spec::tiny(), "profile");
 
         disk.leave_room(64 << 10);
         let build = || {
@@ -47,10 +38,9 @@ fn a_base_on_a_full_disk_stops_the_build_which_goes_on_when_there_is_room() {
                 .finish(PATIENCE)
         };
         let refusal = assert_full(build(), "is full");
-        assert!(
-            refusal.contains("columns/") && refusal.contains("make room"),
-            "{refusal}"
-        );
+        // Whichever of the two workers finds it full first.
+        let object = refusal.contains("columns/") || refusal.contains("tasks/");
+        assert!(object && refusal.contains("make room"), "{refusal}");
         sandbox.assert_nothing_runs("a full disk");
         // Nobody is to blame: however often, it never counts.
         for _ in 0..3 {

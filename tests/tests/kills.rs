@@ -1,83 +1,34 @@
 //! Whatever is killed, whenever: the build goes on, ends as if nothing had happened, and does nothing twice.
 
-use imgcalc_tests::answers::{Attempts, Outcome, assert_never_repeated, attempts, tokens};
+use imgcalc_tests::answers::{Attempts, Outcome, assert_never_repeated, attempts, list, tokens};
 use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
 use imgcalc_tests::processes::{self, Process, Role, within};
+use imgcalc_tests::profile;
 use imgcalc_tests::programs::{PATIENCE, Running};
 use imgcalc_tests::sandbox::{ORPHAN_LIMIT, Sandbox, files};
-use imgcalc_tests::spec::Spec;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use imgcalc_tests::spec::{LONG_EPOCHS_TRANSFER, Spec};
+use imgcalc_tests::trainings::{self, Epochs};
 use std::time::Duration;
 
 const IMAGES: u32 = 1000;
-const EPOCHS: u64 = 60;
-const EPOCHS_TRANSFER: u64 = 40;
-/// Of five links and two trainings from scratch.
-const EPOCHS_ALL: u64 = 2 * EPOCHS + 5 * EPOCHS_TRANSFER;
+/// Epochs that every training of the long spec has; those from scratch have more.
+const EPOCHS: u64 = LONG_EPOCHS_TRANSFER as u64;
+/// Of six links and a training on pixels.
+const EPOCHS_ALL: u64 = 7 * EPOCHS;
 
 /// What is killed how often. A worker is started again later after each death, so it is not the victim each time.
 const VICTIMS: [(Role, usize); 3] = [(Role::Runner, 4), (Role::Worker, 3), (Role::Coordinator, 3)];
 
-/// Longest wait for a victim that has just been killed before to be there again.
-const VICTIM_LIMIT: Duration = Duration::from_secs(30);
-
-/// How far the trainings of a base are, told by the checkpoints they leave.
-struct Epochs {
-    tasks: PathBuf,
-    /// Most epochs ever seen, by task: what a finished training had left is deleted.
-    seen: BTreeMap<String, u64>,
+fn epochs(sandbox: &Sandbox, base: &str) -> Epochs {
+    Epochs::of(&sandbox.path(base), EPOCHS)
 }
 
-impl Epochs {
-    fn of(base: &Path) -> Epochs {
-        Epochs {
-            tasks: base.join("tasks"),
-            seen: BTreeMap::new(),
-        }
-    }
-
-    /// Epochs done of all trainings together.
-    fn done(&mut self) -> u64 {
-        for file in files(&self.tasks) {
-            let key = file
-                .strip_prefix(&self.tasks)
-                .unwrap_or(&file)
-                .to_string_lossy()
-                .into_owned();
-            let (Some((task, _)), Some(name)) = (key.split_once('/'), file.file_stem()) else {
-                continue;
-            };
-            let name = name.to_string_lossy();
-            let epochs = match name.strip_prefix("checkpoint-") {
-                // In the middle of an epoch the step follows.
-                Some(place) => place
-                    .split('-')
-                    .next()
-                    .and_then(|epoch| epoch.parse().ok())
-                    .unwrap_or(0),
-                None => EPOCHS_TRANSFER,
-            };
-            let most = self.seen.entry(task.into()).or_default();
-            *most = epochs.max(*most);
-        }
-        self.seen.values().sum()
-    }
-}
-
-/// Long enough to be stopped in its middle once.
-fn brief() -> Spec {
-    Spec::long().with("training.epochs_transfer", 10)
-}
-
-/// An undisturbed build in `calm`, its profile in `profile`, and the spec and base for a second one with equal input.
+/// An undisturbed build in `calm` with the profile in `profile`, and the spec and base for a second one with equal input.
 fn undisturbed(sandbox: &Sandbox) -> Outcome {
     sandbox.import_fashion("base", IMAGES);
+    profile::made_up(sandbox, &Spec::long(), "profile");
     let spec = sandbox.spec("calm.toml", &Spec::long());
-    sandbox.built("calm", &spec, &[]);
-    sandbox
-        .ask("calm", &["profile", "export", "--out", "profile"])
-        .ok();
+    sandbox.built("calm", &spec, &["--profile", "profile"]);
     sandbox.import_fashion("base-again", IMAGES);
     sandbox.spec("spec.toml", &Spec::long().with("base", "base-again"));
     Outcome::of(sandbox, "calm")
@@ -89,9 +40,16 @@ fn go_on(sandbox: &Sandbox) -> Running {
 }
 
 /// Waits until a process of this role is there and picks one.
-fn pick(sandbox: &Sandbox, role: Role, dice: &mut Dice) -> Option<Process> {
+fn pick(sandbox: &Sandbox, build: &Running, role: Role, dice: &mut Dice) -> Option<Process> {
+    if role == Role::Coordinator {
+        // What it is just starting looks like it for a moment.
+        return Some(Process {
+            pid: build.pid(),
+            role,
+        });
+    }
     let mut found = Vec::new();
-    within(VICTIM_LIMIT, || {
+    within(PATIENCE, || {
         found = sandbox.processes();
         found.retain(|process| process.role == role);
         !found.is_empty()
@@ -141,7 +99,7 @@ fn a_build_that_is_killed_ten_times_ends_like_one_that_is_not() {
     eprintln!("{SEED_VARIABLE}={seed}: kills {victims:?}");
     let replay = format!("; replay with {SEED_VARIABLE}={seed}");
 
-    let mut epochs = Epochs::of(&sandbox.path("base-again"));
+    let mut epochs = epochs(&sandbox, "base-again");
     let kills = victims.len() as u64;
     let mut snapshots: Vec<Attempts> = Vec::new();
     let mut build = go_on(&sandbox);
@@ -156,7 +114,7 @@ fn a_build_that_is_killed_ten_times_ends_like_one_that_is_not() {
             build.stderr()
         );
         std::thread::sleep(Duration::from_millis(dice.below(60)));
-        let victim = pick(&sandbox, role, &mut dice);
+        let victim = pick(&sandbox, &build, role, &mut dice);
         let victim = victim.unwrap_or_else(|| panic!("no {role:?} to kill{replay}\n{}", build.stderr()));
         eprintln!(
             "kill {number}: {victim:?} after {} of {EPOCHS_ALL} epochs",
@@ -233,17 +191,8 @@ fn a_build_that_is_killed_ten_times_ends_like_one_that_is_not() {
 fn a_build_stopped_by_ctrl_c_says_so_and_the_same_command_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
-    let spec = sandbox.spec("spec.toml", &brief());
-    let build = sandbox.build("data", &spec, &[]);
-    let mut epochs = Epochs::of(&sandbox.path("base"));
-    assert!(
-        within(PATIENCE, || epochs.done() > EPOCHS),
-        "trainings start\n{}",
-        build.stderr()
-    );
-    build.interrupt();
-    let said = build.finish(Duration::from_secs(20));
-    assert_eq!(said.code, Some(130), "{}", said.stderr);
+    let spec = sandbox.spec("spec.toml", &Spec::long());
+    let (said, _) = trainings::stopped(&sandbox, "data", &spec, "base", &[]);
     assert!(
         said.stderr.contains("stopped;") && said.stderr.contains("The same command goes on"),
         "{}",
@@ -289,9 +238,9 @@ fn a_build_stopped_by_ctrl_c_says_so_and_the_same_command_goes_on() {
 fn a_cancelled_build_ends_and_goes_on_when_it_is_wanted_again() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
-    let spec = sandbox.spec("spec.toml", &brief());
+    let spec = sandbox.spec("spec.toml", &Spec::long());
     let build = sandbox.build("data", &spec, &[]);
-    let mut epochs = Epochs::of(&sandbox.path("base"));
+    let mut epochs = epochs(&sandbox, "base");
     assert!(
         within(PATIENCE, || epochs.done() > 5),
         "trainings start\n{}",
@@ -304,7 +253,7 @@ fn a_cancelled_build_ends_and_goes_on_when_it_is_wanted_again() {
         "{}",
         cancelled.stderr
     );
-    let refusal = build.finish(Duration::from_secs(20)).refused();
+    let refusal = build.finish(PATIENCE).refused();
     assert!(
         refusal.contains("was cancelled; the same command goes on"),
         "{refusal}"
@@ -326,18 +275,15 @@ fn a_cancelled_build_ends_and_goes_on_when_it_is_wanted_again() {
 fn a_second_build_in_a_data_directory_is_told_who_holds_it() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
-    let spec = sandbox.spec("spec.toml", &brief());
+    let spec = sandbox.spec("spec.toml", &Spec::long());
     let mut first = sandbox.build("data", &spec, &[]);
-    let mut epochs = Epochs::of(&sandbox.path("base"));
+    let mut epochs = epochs(&sandbox, "base");
     assert!(
         within(PATIENCE, || epochs.done() > 0),
         "trainings start\n{}",
         first.stderr()
     );
-    let refusal = sandbox
-        .build("data", &spec, &[])
-        .finish(Duration::from_secs(30))
-        .refused();
+    let refusal = sandbox.build("data", &spec, &[]).finish(PATIENCE).refused();
     assert!(
         refusal.contains(&format!("held by process {}", first.pid())),
         "{refusal}"
@@ -349,12 +295,16 @@ fn a_second_build_in_a_data_directory_is_told_who_holds_it() {
     assert!(!first.is_over(), "the first is not disturbed\n{}", first.stderr());
 
     // Whoever only looks is served by the one that holds it.
-    let status = sandbox.ask("data", &["status", "--json"]).json();
-    assert_eq!(
-        (&status["state"], &status["coordinator"]),
-        (&"running".into(), &true.into())
-    );
-    assert!(!status["running"].as_array().unwrap().is_empty(), "{status}");
+    let shown = within(PATIENCE, || {
+        let status = sandbox.ask("data", &["status", "--json"]).json();
+        assert_eq!(
+            (&status["state"], &status["coordinator"]),
+            (&"running".into(), &true.into())
+        );
+        // Between two trainings nothing runs for a moment.
+        !list(&status["running"]).is_empty()
+    });
+    assert!(shown, "something runs\n{}", first.stderr());
     first.kill();
     sandbox.assert_nothing_runs("the death of the first");
 }

@@ -22,11 +22,13 @@ const ON_SMALL_DISK: u64 = 3;
 const DISK_BYTES: u64 = 16 << 20;
 const STORE: &str = "store";
 
-const SERVE: [&str; 4] = ["--lease-seconds", "3", "--grace-seconds", "2"];
+/// Short, so that it can be outlasted; long enough that nobody who is merely slow loses it.
+const SERVE: [&str; 4] = ["--lease-seconds", "6", "--grace-seconds", "4"];
 /// Lease and grace together.
-const LEASE: Duration = Duration::from_secs(5);
-/// A build that nothing troubles any more ends within this.
-const END_LIMIT: Duration = Duration::from_secs(240);
+const LEASE: Duration = Duration::from_secs(10);
+/// What each request to the store takes at least. An epoch makes two, so that a build is not over while a strike lasts,
+/// however fast the machine is.
+const STORE_DELAY: Duration = Duration::from_millis(80);
 
 const FASHION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.deps/fashion-mnist");
 
@@ -78,6 +80,7 @@ impl<'a> Round<'a> {
         let mut group = Group::new(sandbox, COORDINATORS, &SERVE);
         let line = group.lines.to(STORE);
         line.leads_to(Some(proxy.address()));
+        line.delays(STORE_DELAY);
         group.set_env(store::env(line.address()));
         let url = server.url(&format!("round-{number}"));
         let limit = IMAGES.to_string();
@@ -113,14 +116,15 @@ impl<'a> Round<'a> {
             .group
             .asking(&["submit", &spec, "--hardware", &hardware, "--wait", "--json"]);
         for (number, strike) in (0..).zip(strikes) {
-            let share = (f64::from(number) + 0.2 + 0.7 * self.dice.share()) / (strikes.len() as f64 + 1.0);
+            // While one strike lasts, the build comes nearer to the next and must not come to its end.
+            let share = (f64::from(number) + 0.2 + 0.7 * self.dice.share()) / (strikes.len() as f64 + 2.0);
             self.wait_for_epochs((share * EPOCHS_ALL as f64) as u64, &mut watch);
             std::thread::sleep(Duration::from_millis(self.dice.below(60)));
             self.strike(strike);
             self.look();
         }
         let replay = self.replay();
-        watch.finish(END_LIMIT).ok();
+        watch.finish(PATIENCE).ok();
         let outcome = Outcome::said(|arguments| self.group.ask(arguments));
         assert_eq!(
             outcome.chain, self.calm.outcome.chain,
@@ -321,12 +325,31 @@ impl<'a> Round<'a> {
             Cure::Heal(party) => self.group.lines.heal(&party),
             Cure::MakeRoom => {
                 self.disk.make_room();
-                if !self.group.running_coordinators().contains(&ON_SMALL_DISK) {
-                    self.group.start_coordinator(ON_SMALL_DISK);
-                }
+                self.revive(ON_SMALL_DISK);
             }
             Cure::CalmStore => self.proxy.set(Plan::Calm),
         }
+    }
+
+    /// Starts a coordinator unless it runs, also one that is just about to end for want of room.
+    fn revive(&mut self, id: u64) {
+        let list = ["peers", "list"];
+        let there = within(PATIENCE, || {
+            if self.group.running_coordinators().contains(&id) && self.group.coordinator(id).is_over() {
+                self.group.reap_coordinator(id);
+            }
+            if !self.group.running_coordinators().contains(&id) {
+                self.group.start_coordinator(id);
+            }
+            let asked = self.group.asking_at(&self.group.address(id), &list);
+            asked.finish(PATIENCE).code == Some(0)
+        });
+        assert!(
+            there,
+            "coordinator {id} is back{}\n{}",
+            self.replay(),
+            self.told()
+        );
     }
 
     /// What was told is true ever after.
