@@ -32,7 +32,10 @@ fn main() {
             let mut at_hand = derive(&build, &results, &quarantined);
             let mut trained = 0;
             while trained < done || at_hand.findings.buckets.is_none() {
-                let ready = at_hand.tasks.iter().filter(|planned| planned.standing == Standing::Ready);
+                let ready = at_hand
+                    .tasks
+                    .iter()
+                    .filter(|planned| planned.standing == Standing::Ready);
                 for planned in ready {
                     let is_link = matches!(planned.task, Task::Train { .. });
                     if !is_link || trained < done {
@@ -144,7 +147,9 @@ fn outcome(task: &Task) -> Outcome {
             single: timing(share),
             parameters: 1,
         }),
-        Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access: access(share) },
+        Task::ProfileJpeg { .. } => Outcome::ProfileJpeg {
+            access: access(share),
+        },
         Task::Train { .. } => Outcome::Train(Trained {
             weights: ObjectRef {
                 key: task.id().to_string(),

@@ -99,6 +99,9 @@ impl<D: Disk> Replica<D> {
             // Raft 0.7 batches entries onto an empty append that they do not follow; its receiver then confirms what it
             // does not have.
             batch_append: false,
+            // Followers hear what is committed with the next append or heartbeat: nobody asks them, and to tell them
+            // at once would double the messages.
+            skip_bcast_commit: true,
             ..raft::Config::default()
         };
         let mut node =
@@ -248,10 +251,13 @@ impl<D: Disk> Replica<D> {
         }
     }
 
-    /// Whether an image of what was applied is wanted: a peer lags too far behind, or the log has grown too long.
+    /// Whether an image of what was applied is wanted: a peer lags too far behind, or the log has grown too long. It
+    /// may grow by as much as the last image holds, so that images cost no more than a share of what they replace.
     pub fn wants_image(&self, log_bytes_max: u64) -> bool {
-        self.applied > self.node.store().snapshot_index()
-            && (self.node.store().snapshot_wanted() || self.log.bytes_since_snapshot() > log_bytes_max)
+        let store = self.node.store();
+        let log_bytes_max = log_bytes_max.max(store.snapshot_bytes());
+        self.applied > store.snapshot_index()
+            && (store.snapshot_wanted() || self.log.bytes_since_snapshot() > log_bytes_max)
     }
 
     /// Keeps an image of everything applied so far and forgets the entries before it.

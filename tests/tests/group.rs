@@ -1,6 +1,9 @@
 //! A group of coordinators and its workers, from outside: what each verb says of it, who may take part, and that it
 //! goes on while members and workers come and go. What happens to it by accident is in `faults`.
 
+use imgcalc_proto::PROTOCOL;
+use imgcalc_proto::v1::workers_client::WorkersClient;
+use imgcalc_proto::v1::{LeaseRequest, RegisterRequest};
 use imgcalc_tests::answers::{Attempts, Outcome, assert_never_repeated, attempts_in, text};
 use imgcalc_tests::disk::{SmallDisk, where_mounting_works};
 use imgcalc_tests::group::Group;
@@ -12,6 +15,7 @@ use imgcalc_tests::sandbox::Sandbox;
 use imgcalc_tests::spec::Spec;
 use rustix::process::Signal;
 use serde_json::Value;
+use tonic::Code;
 
 const IMAGES: u32 = 1000;
 
@@ -293,6 +297,44 @@ fn a_worker_of_another_base_gets_nothing_and_one_whose_base_is_not_there_ends() 
         why: "the base named is not there",
     };
     assert_quiet(&group, &[no_base]);
+}
+
+#[test]
+fn a_worker_of_another_release_is_told_so_and_gets_nothing() {
+    let sandbox = Sandbox::new();
+    let mut group = group(&sandbox, &[]);
+    let address = format!("http://{}", group.address(group.leader()));
+    let old = RegisterRequest {
+        protocol: PROTOCOL - 1,
+        name: "old".into(),
+        host: "h".into(),
+        hardware: "cpu".into(),
+        threads: 1,
+        base: String::new(),
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let mut client = WorkersClient::connect(address).await.expect("the leader listens");
+        let refusal = client.register(old).await.expect_err("another protocol");
+        assert_eq!(refusal.code(), Code::FailedPrecondition);
+        for part in [
+            "\"old\"",
+            &format!("protocol {}", PROTOCOL - 1),
+            &PROTOCOL.to_string(),
+            "one release",
+        ] {
+            assert!(refusal.message().contains(part), "no {part} in {refusal}");
+        }
+        let question = LeaseRequest {
+            worker: "old".into(),
+            wait_ms: 100,
+            sequence: 1,
+        };
+        let reply = client.lease(question).await.expect("an answer").into_inner();
+        assert!(reply.unknown_worker && reply.assignment.is_none(), "{reply:?}");
+    });
+    assert_eq!(workers(&group), Vec::<Value>::new());
+    group.end();
 }
 
 #[test]

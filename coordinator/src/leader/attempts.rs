@@ -1,8 +1,8 @@
 //! Attempts that run: what workers say of them, and how they end.
 
 use super::core::Core;
-use super::request::{Directive, Progress, Said};
 use super::held::Held;
+use super::request::{Directive, Progress, Said};
 use crate::ledger::{Command, Effect};
 use crate::placement::family;
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};

@@ -5,7 +5,7 @@ use super::agenda::Agenda;
 use super::exclusions::Exclusions;
 use super::held::Held;
 use super::logbook::Logbook;
-use super::request::{LeaderError, Reply, Request};
+use super::request::{Directive, LeaderError, Reply, Request};
 use super::workers::Workers;
 use crate::ledger::{BuildPhase, BuildState, Command, Effect, Phase, State, Wanted};
 use crate::plan::Standing;
@@ -200,7 +200,12 @@ impl Core {
             }
             Request::Progress { progress, reply } => {
                 let directive = self.progress(*progress, now_ms);
-                self.reply(reply, Ok(directive));
+                if directive == Directive::default() {
+                    // It changes nothing, so it does not matter who still leads.
+                    let _ = reply.send(Ok(directive));
+                } else {
+                    self.reply(reply, Ok(directive));
+                }
             }
             Request::Drain {
                 worker,

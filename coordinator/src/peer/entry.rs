@@ -55,7 +55,7 @@ pub(crate) fn read_batch(data: &[u8]) -> Result<Vec<Command>, Unreadable> {
 
 /// An image of the state.
 pub(crate) fn write_image(state: &State) -> Vec<u8> {
-    envelope::seal(IMAGE, IMAGE_VERSION, state)
+    envelope::seal_densely(IMAGE, IMAGE_VERSION, state)
 }
 
 /// The state of an image.

@@ -254,7 +254,9 @@ impl<D: Disk> Node<D> {
         }
         self.settle(now_ms);
         if self.replica.wants_image(self.log_bytes_max) {
-            self.replica.keep_image(write_image(&self.state))?;
+            let image = write_image(&self.state);
+            tracing::debug!(bytes = image.len(), "replaces the log by an image of the state");
+            self.replica.keep_image(image)?;
         }
         Ok(())
     }

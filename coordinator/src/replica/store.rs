@@ -48,6 +48,12 @@ impl Store {
         metadata.map_or(0, |metadata| metadata.index)
     }
 
+    pub(super) fn snapshot_bytes(&self) -> u64 {
+        self.snapshot
+            .as_ref()
+            .map_or(0, |snapshot| snapshot.data.len() as u64)
+    }
+
     pub(super) fn snapshot_wanted(&self) -> bool {
         self.wanted.get()
     }

@@ -35,7 +35,10 @@ const SECTIONS: [&str; 4] = ["commits", "kills", "dispatch", "redone"];
 async fn main() -> anyhow::Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
-        anyhow::bail!("there is no section {unknown}; choose among {}", SECTIONS.join(", "));
+        anyhow::bail!(
+            "there is no section {unknown}; choose among {}",
+            SECTIONS.join(", ")
+        );
     }
     let wants = |section: &str| wanted.is_empty() || wanted.iter().any(|name| name == section);
     let root = PathBuf::from("target/bench/ledger");

@@ -7,7 +7,8 @@ use imgcalc_shared::task::{EpochPoint, Outcome, Task, Trained};
 /// What a worker might say of a task.
 pub fn of(task: &Task, weights: &ObjectRef) -> Outcome {
     let id = task.id().to_string();
-    let share = u32::from_str_radix(&id[..8], 16).map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX));
+    let share =
+        u32::from_str_radix(&id[..8], 16).map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX));
     let timing = Timing {
         median_us: 1.0 + share,
         p95_us: 2.0 + share,
