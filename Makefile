@@ -5,14 +5,16 @@ DEMO := target/demo
 # Rounds of `make faults`, about a minute each.
 ROUNDS := 10
 
-.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-ledger clean-demo simulate
+.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-ledger clean-demo simulate simulate-days
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
 	@echo "make test            set up and run every test"
 	@echo "make faults          kill, freeze, cut off and starve a real group; ROUNDS=n, IMGCALC_TEST_SEED=s replays"
 	@echo "make lint            format and lint checks"
-	@echo "make bench-ledger    commits of three coordinators beside etcd (about five minutes); ROUNDS=n KILLS=n"
+	@echo "make simulate        a group on simulated disks, network and time, by seed; FROM=n SEEDS=n"
+	@echo "make simulate-days   days of network stalls, by seed; FROM=n DAYS=n"
+	@echo "make bench-ledger    what coordinators cost, beside etcd (about ten minutes); ROUNDS=n KILLS=n SECTIONS='commits ...'"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
 
 setup:
@@ -51,7 +53,7 @@ bench-accuracy: build
 bench-ledger: build
 	@tests/setup/fashion-mnist.sh
 	@tests/setup/etcd.sh
-	cargo run --release -p imgcalc-tests --bin bench-ledger
+	cargo run --release -p imgcalc-tests --bin bench-ledger -- $(SECTIONS)
 
 clean-demo:
 	rm -rf $(DEMO)
@@ -59,3 +61,7 @@ clean-demo:
 simulate:
 	IMGCALC_SIMULATE_FROM=$(or $(FROM),1) IMGCALC_SIMULATE_SEEDS=$(or $(SEEDS),500) \
 		cargo test -p imgcalc-coordinator --lib simulation::tests::whatever_goes_wrong -- --nocapture
+
+simulate-days:
+	IMGCALC_SIMULATE_FROM=$(or $(FROM),1) IMGCALC_SIMULATE_DAYS=$(or $(DAYS),10) \
+		cargo test -p imgcalc-coordinator --lib simulation::tests::day -- --nocapture

@@ -20,6 +20,7 @@ mod source;
 mod spec_file;
 mod submit;
 mod units;
+mod waits;
 mod workers;
 
 use crate::ledger::Wanted;

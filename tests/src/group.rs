@@ -70,6 +70,17 @@ impl<'a> Group<'a> {
         group
     }
 
+    /// Three coordinators and some workers that are all well.
+    pub fn running(sandbox: &'a Sandbox, workers: &[&str]) -> Group<'a> {
+        let mut group = Group::new(sandbox, 3, &[]);
+        group.start();
+        workers.iter().for_each(|name| group.start_worker(name, &[]));
+        for name in workers {
+            group.wait_for_worker(name);
+        }
+        group
+    }
+
     /// What every program has in its environment from now on.
     pub fn set_env(&mut self, env: Vec<(String, String)>) {
         self.env = env;
@@ -195,6 +206,31 @@ impl<'a> Group<'a> {
     /// Runs a verb that needs no coordinator, in the environment of the group.
     pub fn tool(&self, arguments: &[&str]) -> Said {
         programs::run(&mut self.with_env(self.sandbox.command(arguments), "client"))
+    }
+
+    /// The workers it knows.
+    ///
+    /// # Panics
+    /// If it does not say.
+    pub fn workers(&self) -> Vec<Value> {
+        let said = self.ask(&["workers", "list", "--json"]).json();
+        said.as_array().expect("a list of workers").clone()
+    }
+
+    /// Waits until it knows a worker.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub fn wait_for_worker(&self, name: &str) {
+        let there = within(PATIENCE, || {
+            self.workers().iter().any(|worker| worker["name"] == name)
+        });
+        assert!(there, "{name} registers");
+    }
+
+    /// What `imgcalc status` says of the latest build.
+    pub fn status(&self) -> Value {
+        self.ask(&["status", "--json"]).json()
     }
 
     /// Who leads now; waits for it.

@@ -1,10 +1,7 @@
 //! A group of coordinators and its workers, from outside: what each verb says of it, who may take part, and that it
 //! goes on while members and workers come and go. What happens to it by accident is in `faults`.
 
-use imgcalc_proto::PROTOCOL;
-use imgcalc_proto::v1::workers_client::WorkersClient;
-use imgcalc_proto::v1::{LeaseRequest, RegisterRequest};
-use imgcalc_tests::answers::{Attempts, Outcome, assert_never_repeated, attempts_in, text};
+use imgcalc_tests::answers::{Attempts, Outcome, assert_never_repeated, attempts_in};
 use imgcalc_tests::disk::{SmallDisk, where_mounting_works};
 use imgcalc_tests::group::Group;
 use imgcalc_tests::logs::{Expected, unexpected};
@@ -15,7 +12,6 @@ use imgcalc_tests::sandbox::Sandbox;
 use imgcalc_tests::spec::Spec;
 use rustix::process::Signal;
 use serde_json::Value;
-use tonic::Code;
 
 const IMAGES: u32 = 1000;
 
@@ -25,50 +21,23 @@ const DRAINS_MAX: usize = 5;
 /// Leaders that are ended until one still leads when it hears of it.
 const LEADERS_MAX: usize = 5;
 
-/// Three coordinators and some workers that are all well.
-fn group<'a>(sandbox: &'a Sandbox, workers: &[&str]) -> Group<'a> {
-    let mut group = Group::new(sandbox, 3, &[]);
-    group.start();
-    workers.iter().for_each(|name| group.start_worker(name, &[]));
-    for name in workers {
-        wait_for_worker(&group, name);
-    }
-    group
-}
-
-fn workers(group: &Group) -> Vec<Value> {
-    let said = group.ask(&["workers", "list", "--json"]).json();
-    said.as_array().expect("a list of workers").clone()
-}
-
-fn wait_for_worker(group: &Group, name: &str) {
-    let there = within(PATIENCE, || {
-        workers(group).iter().any(|worker| worker["name"] == name)
-    });
-    assert!(there, "{name} registers");
-}
-
-fn status(group: &Group) -> Value {
-    group.ask(&["status", "--json"]).json()
-}
-
 /// Waits until a training has done some epochs.
 fn wait_for_epochs(group: &Group) {
     let under_way = || {
-        let status = status(group);
+        let status = group.status();
         let running = status["running"].as_array().cloned().unwrap_or_default();
         running.iter().any(|running| running["epoch"].as_u64() > Some(2))
     };
     assert!(
         within(PATIENCE, under_way),
         "a training starts: {}",
-        status(group)
+        group.status()
     );
 }
 
 fn wait_for_end(group: &Group) {
-    let over = within(PATIENCE, || status(group)["state"] == "done");
-    assert!(over, "the build ends: {}", status(group));
+    let over = within(PATIENCE, || group.status()["state"] == "done");
+    assert!(over, "the build ends: {}", group.status());
 }
 
 fn assert_quiet(group: &Group, expected: &[Expected]) {
@@ -85,7 +54,7 @@ fn a_group_builds_what_one_machine_builds_and_whoever_is_asked_knows_the_leader(
     sandbox.built("alone", &spec, &["--profile", "profile"]);
     let expected = Outcome::of(&sandbox, "alone");
 
-    let mut group = group(&sandbox, &["w1", "w2"]);
+    let mut group = Group::running(&sandbox, &["w1", "w2"]);
     let leader = group.leader();
     let follower = group.running_coordinators().into_iter().find(|id| *id != leader);
     let follower = group.address(follower.expect("three of them"));
@@ -115,15 +84,15 @@ fn status_and_logs_go_on_over_the_death_of_the_leader() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
     let spec = sandbox.spec("spec.toml", &Spec::long());
-    let mut group = group(&sandbox, &["w1", "w2"]);
+    let mut group = Group::running(&sandbox, &["w1", "w2"]);
     group.ask(&["submit", &spec]).ok();
     wait_for_epochs(&group);
     let logs = group.asking(&["logs", "--follow"]);
     assert!(within(PATIENCE, || !logs.stdout().is_empty()), "there are lines");
     let leader = group.leader();
-    let before = attempts_in(&status(&group));
+    let before = attempts_in(&group.status());
     group.kill_coordinator(leader);
-    let after = attempts_in(&status(&group));
+    let after = attempts_in(&group.status());
     assert_never_repeated(&before, &after);
     assert_ne!(group.leader(), leader);
     wait_for_end(&group);
@@ -142,7 +111,7 @@ fn a_fourth_coordinator_takes_the_place_of_one_of_three() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
     let spec = sandbox.spec("spec.toml", &Spec::long());
-    let mut group = group(&sandbox, &["w1", "w2"]);
+    let mut group = Group::running(&sandbox, &["w1", "w2"]);
     group.ask(&["submit", &spec]).ok();
     wait_for_epochs(&group);
     group.join(4);
@@ -178,7 +147,7 @@ fn a_drained_worker_hands_back_and_ends_and_another_goes_on_from_its_checkpoint(
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
     let spec = sandbox.spec("spec.toml", &Spec::long());
-    let mut group = group(&sandbox, &["w0"]);
+    let mut group = Group::running(&sandbox, &["w0"]);
     group.ask(&["submit", &spec]).ok();
     let mut before = Attempts::new();
     let met = (0..DRAINS_MAX).any(|number| {
@@ -190,14 +159,14 @@ fn a_drained_worker_hands_back_and_ends_and_another_goes_on_from_its_checkpoint(
         wait_for_epochs(&group);
         group.ask(&["workers", "drain", &name]).ok();
         group.reap_worker(&name).ok();
-        assert!(workers(&group).is_empty());
-        before = attempts_in(&status(&group));
+        assert!(group.workers().is_empty());
+        before = attempts_in(&group.status());
         !failures(&before).is_empty()
     });
     assert!(met, "none of {DRAINS_MAX} workers was in the middle of something");
     group.start_worker("last", &[]);
     wait_for_end(&group);
-    let after = attempts_in(&status(&group));
+    let after = attempts_in(&group.status());
     assert_never_repeated(&before, &after);
     let failures = failures(&after);
     assert!(
@@ -271,73 +240,6 @@ fn a_data_directory_of_another_peer_or_group_is_refused() {
 }
 
 #[test]
-fn a_worker_of_another_base_gets_nothing_and_one_whose_base_is_not_there_ends() {
-    let sandbox = Sandbox::new();
-    sandbox.import_fashion("base", IMAGES);
-    sandbox.import_fashion("other", IMAGES);
-    let spec = sandbox.spec("spec.toml", &Spec::tiny());
-    let mut group = group(&sandbox, &[]);
-    group.start_worker("elsewhere", &["--base", &sandbox.url("other")]);
-    group.start_worker("here", &["--base", &sandbox.url("base")]);
-    group.start_worker("lost", &["--base", &sandbox.url("nowhere")]);
-    let refusal = group.reap_worker("lost").refused();
-    assert!(refusal.contains("nowhere"), "{refusal}");
-    wait_for_worker(&group, "elsewhere");
-    wait_for_worker(&group, "here");
-    group.ask(&["submit", &spec, "--wait", "--json"]).ok();
-    let all = attempts_in(&status(&group));
-    let attempts: Vec<&Value> = all.values().flat_map(|task| &task.attempts).collect();
-    assert!(!attempts.is_empty());
-    for attempt in attempts {
-        assert_eq!(text(attempt, "worker"), "here", "{attempt}");
-    }
-    group.end();
-    let no_base = Expected {
-        text: "nowhere",
-        why: "the base named is not there",
-    };
-    assert_quiet(&group, &[no_base]);
-}
-
-#[test]
-fn a_worker_of_another_release_is_told_so_and_gets_nothing() {
-    let sandbox = Sandbox::new();
-    let mut group = group(&sandbox, &[]);
-    let address = format!("http://{}", group.address(group.leader()));
-    let old = RegisterRequest {
-        protocol: PROTOCOL - 1,
-        name: "old".into(),
-        host: "h".into(),
-        hardware: "cpu".into(),
-        threads: 1,
-        base: String::new(),
-    };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let mut client = WorkersClient::connect(address).await.expect("the leader listens");
-        let refusal = client.register(old).await.expect_err("another protocol");
-        assert_eq!(refusal.code(), Code::FailedPrecondition);
-        for part in [
-            "\"old\"",
-            &format!("protocol {}", PROTOCOL - 1),
-            &PROTOCOL.to_string(),
-            "one release",
-        ] {
-            assert!(refusal.message().contains(part), "no {part} in {refusal}");
-        }
-        let question = LeaseRequest {
-            worker: "old".into(),
-            wait_ms: 100,
-            sequence: 1,
-        };
-        let reply = client.lease(question).await.expect("an answer").into_inner();
-        assert!(reply.unknown_worker && reply.assignment.is_none(), "{reply:?}");
-    });
-    assert_eq!(workers(&group), Vec::<Value>::new());
-    group.end();
-}
-
-#[test]
 fn a_group_behind_tls_builds_and_turns_strangers_away() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", IMAGES);
@@ -348,7 +250,7 @@ fn a_group_behind_tls_builds_and_turns_strangers_away() {
     group.start();
     group.start_worker("w1", &[]);
     group.start_worker("w2", &[]);
-    wait_for_worker(&group, "w1");
+    group.wait_for_worker("w1");
     group.ask(&["submit", &spec, "--wait", "--json"]).ok();
 
     let to = group.addresses();
@@ -417,7 +319,7 @@ fn a_coordinator_without_room_does_not_start_and_the_others_do_not_need_it() {
 #[test]
 fn a_leader_that_is_told_to_end_hands_over() {
     let sandbox = Sandbox::new();
-    let mut group = group(&sandbox, &[]);
+    let mut group = Group::running(&sandbox, &[]);
     let handed_over = (0..LEADERS_MAX).find_map(|_| {
         let leader = group.leader();
         let said = group.end_coordinator(leader, Signal::TERM).ok();

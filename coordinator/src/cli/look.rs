@@ -3,6 +3,7 @@
 use super::at::At;
 use super::output::{self, percent};
 use super::source::Source;
+use super::waits::waits_for;
 use super::{progress, units};
 use crate::ledger::{BuildPhase, Ending};
 use crate::plan::Stage;
@@ -56,6 +57,12 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
     let plan = view.plan();
     let (done, expected) = counts(&plan);
     let left = progress::time_left(&view.build, &plan, &view);
+    let waits = match (&source, &view.phase) {
+        (Source::Running(_), BuildPhase::Running) => {
+            waits_for(&view, &plan, &source.overview().await?.workers)
+        }
+        _ => None,
+    };
     if arguments.json {
         let chain: Vec<_> = plan.answer(&view.build).chain;
         return output::json(&json!({
@@ -67,6 +74,7 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
             "seconds_left": left,
             "bytes_read": progress::bytes_read(&view),
             "running": view.running,
+            "waits_for": waits,
             "chain": chain,
             "attempts": view.attempts,
             "quarantined": view.quarantined,
@@ -98,6 +106,9 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
     ));
     if let (Some(left), true) = (left, view.phase == BuildPhase::Running) {
         output::print(&format!("time left  about {}", units::duration(left)));
+    }
+    if let Some(waits) = waits {
+        output::print(&format!("waits for  {waits}"));
     }
     for running in &view.running {
         output::print(&format!("running    {}", progress::running_words(running)));
