@@ -3,7 +3,8 @@
 mod agent_support;
 
 use agent_support::agent::{Agent, ENDLESS, wait_for_training};
-use agent_support::coordinator::{Coordinator, elect};
+use agent_support::coordinator::{Coordinator, elect, wait_until_missed};
+use agent_support::held::Held;
 use agent_support::{World, measurement, wait_until};
 
 fn group() -> Vec<Coordinator> {
@@ -69,23 +70,23 @@ fn a_training_goes_on_while_the_lead_moves_and_is_completed_at_the_new_leader() 
 fn a_result_is_kept_while_nobody_leads_and_while_nobody_is_there() {
     let world = World::new();
     let mut group = group();
-    let task = world.training(150);
-    group[2].assign("one", 1, &world.url(), &task);
     let agent = Agent::of(&group, "--checkpoint-seconds-min 0");
-    wait_for_training(&group[2]);
-    let runner = agent.runner();
+    let held = Held::start(&world, &group[2], &agent);
     elect(&group, None);
     group[2].go_away();
-    wait_until("the training ends meanwhile", || !world.weights(&task).is_empty());
+    held.let_go();
+    wait_until("the training ends meanwhile", || {
+        !world.weights(&held.task).is_empty()
+    });
     group[0].go_away();
     group[1].go_away();
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    wait_until_missed(&group, 1);
     group[1].come_back();
     group[0].come_back();
     elect(&group, Some(1));
     wait_until("it is completed", || !group[1].book().completed.is_empty());
     let book = group[1].book();
-    assert_eq!((book.completed.len(), book.completed[0].token), (1, 1));
+    assert_eq!((book.completed.len(), book.completed[0].token), (1, held.token));
     assert!(book.failed.is_empty());
-    assert_eq!(agent.runner(), runner);
+    assert_eq!(agent.runner(), held.runner);
 }

@@ -3,33 +3,39 @@
 mod agent_support;
 
 use agent_support::agent::{Agent, ENDLESS, outcome, wait_for_training};
-use agent_support::coordinator::Coordinator;
+use agent_support::coordinator::{Coordinator, wait_until_missed};
+use agent_support::held::Held;
 use agent_support::{PROGRAM, World, is_alive, measurement, signal, wait_until};
 use rustix::process::Signal;
 use std::process::Command;
-use std::time::Duration;
+use std::slice::from_ref;
 
 #[test]
 fn while_no_coordinator_answers_the_training_goes_on_and_its_result_is_kept() {
     let world = World::new();
     let mut coordinator = Coordinator::start();
-    let task = world.training(150);
-    coordinator.assign("one", 1, &world.url(), &task);
     let agent = Agent::start(&coordinator, "--checkpoint-seconds 0");
-    wait_for_training(&coordinator);
-    let runner = agent.runner();
+    let held = Held::start(&world, &coordinator, &agent);
     coordinator.go_away();
-    wait_until("the training ends meanwhile", || !world.weights(&task).is_empty());
-    assert!(!world.checkpoints(&task).is_empty(), "kept until it is committed");
+    held.let_go();
+    wait_until("the training ends meanwhile", || {
+        !world.weights(&held.task).is_empty()
+    });
+    assert!(
+        !world.checkpoints(&held.task).is_empty(),
+        "kept until it is committed"
+    );
     coordinator.forget_workers();
     coordinator.come_back();
-    wait_until("it is completed", || !coordinator.book().completed.is_empty());
+    let completed = || coordinator.book().completed.len() as u64;
+    wait_until("it is completed", || completed() == held.token);
     let book = coordinator.book();
-    assert_eq!(book.completed[0].token, 1);
-    assert_eq!(book.completed[0].worker, "w2", "it registered again");
-    assert!(task.accepts(&outcome(&book.completed[0].outcome_json)));
+    let last = book.completed.last().unwrap();
+    assert_eq!(last.token, held.token);
+    assert_eq!(last.worker, "w2", "it registered again");
+    assert!(held.task.accepts(&outcome(&last.outcome_json)));
     assert!(book.failed.is_empty());
-    assert!(is_alive(runner));
+    assert!(is_alive(held.runner));
 }
 
 #[test]
@@ -43,7 +49,7 @@ fn a_coordinator_that_returns_in_the_middle_hears_of_the_same_attempt() {
     coordinator.go_away();
     coordinator.forget_workers();
     coordinator.book().updates.clear();
-    std::thread::sleep(Duration::from_millis(300));
+    wait_until_missed(from_ref(&coordinator), 1);
     coordinator.come_back();
     wait_for_training(&coordinator);
     assert_eq!(agent.runner(), runner);
@@ -92,9 +98,9 @@ fn sigterm_ends_an_agent_that_waits_for_work_or_for_a_coordinator() {
 
     coordinator.go_away();
     let mut agent = Agent::start(&coordinator, "");
-    std::thread::sleep(Duration::from_secs(2));
+    wait_until_missed(from_ref(&coordinator), 2);
     assert!(
-        agent.child.try_wait().unwrap().is_none(),
+        agent.process.child.try_wait().unwrap().is_none(),
         "it waits for a coordinator"
     );
     signal(agent.pid(), Signal::TERM);

@@ -2,17 +2,19 @@
 
 mod agent_support;
 
+use agent_support::process::Process;
 use agent_support::{PROGRAM, World, damage, measurement, wait_until};
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId, Trained};
 use imgcalc_worker::runner::protocol::{self, Event, Job, LINE_BYTES_MAX, Request};
-use std::io::{BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
+use rustix::process::Signal;
+use std::io::{BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 struct Runner {
-    child: Child,
+    process: Process,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
 }
@@ -24,27 +26,25 @@ impl Runner {
 
     /// With so many seconds between two checkpoints.
     fn with(base: &str, checkpoint_seconds: &str) -> Runner {
-        let mut child = Command::new(PROGRAM)
-            .args([
-                "runner",
-                "--threads",
-                "1",
-                "--checkpoint-seconds-min",
-                checkpoint_seconds,
-                "--base",
-                base,
-            ])
-            .env("RUST_LOG", "info")
-            .env("OMP_WAIT_POLICY", "PASSIVE")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = Process::start(
+            Command::new(PROGRAM)
+                .args([
+                    "runner",
+                    "--threads",
+                    "1",
+                    "--checkpoint-seconds-min",
+                    checkpoint_seconds,
+                    "--base",
+                    base,
+                ])
+                .env("OMP_WAIT_POLICY", "PASSIVE")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped()),
+        );
         Runner {
-            stdin: child.stdin.take(),
-            stdout: BufReader::new(child.stdout.take().unwrap()),
-            child,
+            stdin: process.child.stdin.take(),
+            stdout: BufReader::new(process.child.stdout.take().unwrap()),
+            process,
         }
     }
 
@@ -72,7 +72,7 @@ impl Runner {
     }
 
     /// The event that ends the job.
-    fn end(&mut self) -> Event {
+    fn end_of_job(&mut self) -> Event {
         loop {
             match self.next() {
                 Event::Progress(_) => {}
@@ -82,7 +82,7 @@ impl Runner {
     }
 
     fn trained(&mut self) -> Trained {
-        match self.end() {
+        match self.end_of_job() {
             Event::Done {
                 outcome: Outcome::Train(trained),
             } => trained,
@@ -91,31 +91,24 @@ impl Runner {
     }
 
     fn failed(&mut self) -> (FailureClass, String) {
-        match self.end() {
+        match self.end_of_job() {
             Event::Failed { class, message } => (class, message),
             other => panic!("{other:?}"),
         }
     }
 
     /// Ends it by the end of stdin; what it wrote to stderr.
-    fn close(mut self) -> String {
-        self.stdin = None;
-        let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
-        assert!(self.child.wait().unwrap().success(), "{log}");
+    fn close(self) -> String {
+        let (status, log) = self.end();
+        // It kills itself if it does not end in half a second, for which a slow machine is reason enough.
+        let killed = status.signal() == Some(Signal::KILL.as_raw());
+        assert!(status.success() || killed, "{status}: {log}");
         log
     }
-}
 
-impl Drop for Runner {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    fn end(mut self) -> (ExitStatus, String) {
+        self.stdin = None;
+        self.process.end()
     }
 }
 
@@ -134,7 +127,7 @@ fn garbage_and_lines_without_end_are_answered_and_the_next_job_is_done() {
     assert!(message.contains("longer than"), "{message}");
 
     runner.job(&measurement(), 1);
-    let Event::Done { outcome } = runner.end() else {
+    let Event::Done { outcome } = runner.end_of_job() else {
         panic!("no outcome");
     };
     assert!(measurement().accepts(&outcome));
@@ -142,14 +135,16 @@ fn garbage_and_lines_without_end_are_answered_and_the_next_job_is_done() {
 }
 
 #[test]
-fn the_end_of_stdin_ends_it_at_once_in_the_middle_of_a_training() {
+fn the_end_of_stdin_ends_it_well_in_the_middle_of_a_training() {
     let world = World::new();
-    let mut runner = Runner::start(&world.url());
-    runner.job(&world.training(1_000_000), 1);
-    assert!(matches!(runner.next(), Event::Progress(_)));
-    let begin = Instant::now();
-    runner.close();
-    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    // A machine that stands still for half a second has it killed by itself.
+    let ends_well = (1..=5).any(|token| {
+        let mut runner = Runner::with(&world.url(), "3600");
+        runner.job(&world.training(1_000_000), token);
+        assert!(matches!(runner.next(), Event::Progress(_)));
+        runner.end().0.success()
+    });
+    assert!(ends_well);
 }
 
 #[test]
@@ -167,9 +162,16 @@ fn a_stop_ends_the_job_and_not_the_runner() {
 
 #[test]
 fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
+    // Longer where a machine is done with it before it can be disturbed.
+    let mut epochs = [300, 1200, 4800, 19_200].into_iter();
+    assert!(epochs.any(disturbed_and_undisturbed_are_equal));
+}
+
+/// False if the training was not disturbed where it was to be.
+fn disturbed_and_undisturbed_are_equal(epochs: u32) -> bool {
     let (world, other) = (World::new(), World::new());
-    let task = world.training(300);
-    assert_eq!(task.id(), other.training(300).id());
+    let task = world.training(epochs);
+    assert_eq!(task.id(), other.training(epochs).id());
 
     let mut runner = Runner::start(&other.url());
     runner.job(&task, 1);
@@ -194,8 +196,11 @@ fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
         let mut runner = Runner::start(&world.url());
         runner.job(&task, token);
         wait_for_checkpoints(token);
-        runner.child.kill().unwrap();
-        runner.child.wait().unwrap();
+        runner.process.child.kill().unwrap();
+        runner.process.child.wait().unwrap();
+        if !world.weights(&task).is_empty() {
+            return false;
+        }
     }
     // The newest was damaged meanwhile; the one before serves.
     let epoch = |key: &String| -> u32 { key.split(['-', '.']).rev().nth(1).unwrap().parse().unwrap() };
@@ -208,7 +213,11 @@ fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
         runner.job(&task, token);
         wait_for_checkpoints(token);
         runner.ask(&Request::Drain);
-        assert_eq!(runner.failed().0, FailureClass::Preempted);
+        match runner.end_of_job() {
+            Event::Failed { class, .. } => assert_eq!(class, FailureClass::Preempted),
+            Event::Done { .. } => return false,
+            Event::Progress(_) => unreachable!(),
+        }
         let log = runner.close();
         if token == 3 {
             let warnings: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
@@ -232,6 +241,7 @@ fn a_killed_and_resumed_training_equals_an_undisturbed_one() {
         )
     );
     assert!(!log.contains("WARN"), "{log}");
+    true
 }
 
 #[test]

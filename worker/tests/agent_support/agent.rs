@@ -1,13 +1,16 @@
 //! The agent as a process.
 
 use super::coordinator::Coordinator;
+use super::process::Process;
 use super::{PROGRAM, children, wait_until};
 use imgcalc_shared::task::Outcome;
-use std::io::Read;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+
+/// Where a test says nothing of the time to end in, it is more than the slowest machine needs.
+const GRACE: [&str; 2] = ["--grace-seconds", "600"];
 
 pub struct Agent {
-    pub child: Child,
+    pub process: Process,
     pub stdin: Option<ChildStdin>,
 }
 
@@ -19,24 +22,23 @@ impl Agent {
     /// Of a group of coordinators.
     pub fn of(coordinators: &[Coordinator], options: &str) -> Agent {
         let addresses: Vec<String> = coordinators.iter().map(|one| one.address.to_string()).collect();
-        let mut child = Command::new(PROGRAM)
-            .args(["--coordinators", &addresses.join(",")])
-            .args(["--threads", "1", "--name", "tested", "--exit-with-stdin"])
-            .args(options.split_whitespace())
-            .env("RUST_LOG", "info")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = Process::start(
+            Command::new(PROGRAM)
+                .args(["--coordinators", &addresses.join(",")])
+                .args(["--threads", "1", "--name", "tested", "--exit-with-stdin"])
+                .args(GRACE.iter().filter(|_| !options.contains(GRACE[0])))
+                .args(options.split_whitespace())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null()),
+        );
         Agent {
-            stdin: child.stdin.take(),
-            child,
+            stdin: process.child.stdin.take(),
+            process,
         }
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.process.child.id()
     }
 
     pub fn runner(&self) -> u32 {
@@ -53,21 +55,7 @@ impl Agent {
 
     /// How it ends by itself, and what it wrote.
     pub fn end(mut self) -> (ExitStatus, String) {
-        let mut log = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut log)
-            .unwrap();
-        (self.child.wait().unwrap(), log)
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.process.end()
     }
 }
 

@@ -1,15 +1,16 @@
 //! A coordinator that hands out what a test says and remembers what it is told. It can go away and come back, and be
 //! one of a group of which one leads.
 
+use super::wait_until;
 use imgcalc_proto::v1::workers_server::{Workers, WorkersServer};
 use imgcalc_proto::v1::*;
 use imgcalc_proto::{PROTOCOL, to_wire};
 use imgcalc_shared::task::Task;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as Ear};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
@@ -66,16 +67,23 @@ pub struct Coordinator {
     pub address: SocketAddr,
     book: Arc<Mutex<Book>>,
     runtime: Option<Runtime>,
+    /// Never listens: keeps the port for a coordinator that goes away and comes back.
+    _port: TcpSocket,
 }
 
 impl Coordinator {
     pub fn start() -> Coordinator {
+        let port = TcpSocket::new_v4().unwrap();
+        port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        // Only from now on, so that no other test is given the same port.
+        port.set_reuseaddr(true).unwrap();
+        let address = port.local_addr().unwrap();
         let book = Arc::new(Mutex::new(Book::default()));
-        let (runtime, address) = serve("127.0.0.1:0".parse().unwrap(), book.clone());
         Coordinator {
             address,
+            runtime: Some(serve(address, book.clone())),
             book,
-            runtime: Some(runtime),
+            _port: port,
         }
     }
 
@@ -106,8 +114,7 @@ impl Coordinator {
     }
 
     pub fn come_back(&mut self) {
-        let (runtime, _) = serve(self.address, self.book.clone());
-        self.runtime = Some(runtime);
+        self.runtime = Some(serve(self.address, self.book.clone()));
     }
 
     pub fn forget_workers(&self) {
@@ -121,14 +128,32 @@ impl Drop for Coordinator {
     }
 }
 
-fn serve(address: SocketAddr, book: Arc<Mutex<Book>>) -> (Runtime, SocketAddr) {
+/// While all of these are away: waits until they were asked for so many times in vain.
+pub fn wait_until_missed(away: &[Coordinator], times: usize) {
+    let listen = |one: &Coordinator| {
+        let ear = Ear::bind(one.address).unwrap();
+        ear.set_nonblocking(true).unwrap();
+        ear
+    };
+    let ears: Vec<Ear> = away.iter().map(listen).collect();
+    let mut heard = 0;
+    wait_until("the coordinators are missed", || {
+        // Whoever asks is hung up on.
+        heard += ears.iter().filter(|ear| ear.accept().is_ok()).count();
+        heard >= times
+    });
+}
+
+fn serve(address: SocketAddr, book: Arc<Mutex<Book>>) -> Runtime {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    let listener = runtime.block_on(TcpListener::bind(address)).unwrap();
-    let address = listener.local_addr().unwrap();
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    let listener = runtime.block_on(async { socket.listen(64) }).unwrap();
     let service = WorkersServer::new(Service { book });
     runtime.spawn(async move {
         let server = tonic::transport::Server::builder().add_service(service);
@@ -137,7 +162,7 @@ fn serve(address: SocketAddr, book: Arc<Mutex<Book>>) -> (Runtime, SocketAddr) {
             .await
             .unwrap();
     });
-    (runtime, address)
+    runtime
 }
 
 struct Service {

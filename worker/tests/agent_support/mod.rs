@@ -3,6 +3,8 @@
 
 pub mod agent;
 pub mod coordinator;
+pub mod held;
+pub mod process;
 
 #[path = "../data_support/mod.rs"]
 mod data_support;
@@ -18,7 +20,7 @@ use tempfile::TempDir;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_imgcalc-worker");
 /// Longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 const IMAGES: Splits = Splits {
     train: 80,
@@ -122,6 +124,11 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 /// Whether a process runs; a zombie does not.
 pub fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != "Z")
+}
+
+/// Whether a process stands still.
+pub fn is_stopped(pid: u32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state == "T")
 }
 
 /// Live children of a process.
