@@ -5,6 +5,9 @@
 //! look-up. Where a result may change which tasks there are (the last profile, the end of a round, a task that is
 //! given up) it says so, and the plan is derived anew.
 
+#[cfg(test)]
+mod tests;
+
 use crate::plan::{Plan, Planned, Stage, Standing};
 use crate::view::counts;
 use imgcalc_shared::format::Family;
@@ -176,7 +179,7 @@ impl Agenda {
     }
 
     /// Where each task stands.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(super) fn standings(&self) -> impl Iterator<Item = (TaskId, Standing)> {
         self.tasks.iter().map(|planned| (planned.id, planned.standing))
     }
