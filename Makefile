@@ -5,7 +5,7 @@ DEMO := target/demo
 # Rounds of `make faults`, about a minute each.
 ROUNDS := 10
 
-.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-ledger clean-demo simulate simulate-days
+.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-segments bench-ledger clean-demo simulate simulate-days
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint            format and lint checks"
 	@echo "make simulate        a group on simulated disks, network and time, by seed; FROM=n SEEDS=n"
 	@echo "make simulate-days   days of network stalls, by seed; FROM=n DAYS=n"
+	@echo "make bench-segments  what cutting a chain into segments costs in accuracy (about five minutes)"
 	@echo "make bench-ledger    what coordinators cost, beside etcd (about ten minutes); ROUNDS=n KILLS=n SECTIONS='commits ...'"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
 
@@ -49,6 +50,10 @@ lint: setup
 bench-accuracy: build
 	@tests/setup/fashion-mnist.sh
 	cargo run --release -p imgcalc-tests --bin bench-accuracy
+
+bench-segments: build
+	@tests/setup/fashion-mnist.sh
+	cargo run --release -p imgcalc-tests --bin bench-accuracy -- segments
 
 bench-ledger: build
 	@tests/setup/fashion-mnist.sh
