@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 const LOOK: Duration = Duration::from_millis(500);
+/// Looks for a worker before there is said to be none.
+const WORKER_LOOKS: usize = 20;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -51,7 +53,7 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
     let named = arguments.hardware.or_else(|| file.spec.profile.hardware.clone());
     let hardware = match named {
         Some(hardware) => hardware,
-        None => only_class(&source.overview().await?)?,
+        None => only_class(&with_workers(&mut source).await?)?,
     };
     let build = file.spec.resolve(&Surroundings {
         base: file.base.clone(),
@@ -117,6 +119,18 @@ async fn watch(source: &mut Source, id: &BuildId) -> anyhow::Result<crate::view:
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// An overview, after a while if no worker is there: some may have been started just now, or the leader may be new.
+async fn with_workers(source: &mut Source) -> anyhow::Result<Overview> {
+    for _ in 1..WORKER_LOOKS {
+        let overview = source.overview().await?;
+        if !overview.workers.is_empty() {
+            return Ok(overview);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    source.overview().await
 }
 
 /// The hardware class of all workers, if they have but one.
