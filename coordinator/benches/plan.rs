@@ -5,12 +5,12 @@
 
 use imgcalc_coordinator::plan::{Known, Plan, Standing, plan};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::dataset::{ObjectRef, Splits};
+use imgcalc_shared::dataset::Splits;
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
-use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
+use imgcalc_shared::made_up::outcome;
 use imgcalc_shared::spec::{DatasetFacts, Spec, Surroundings};
-use imgcalc_shared::task::{Outcome, Task, TaskId, Trained};
+use imgcalc_shared::task::{Outcome, Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::Instant;
@@ -109,59 +109,4 @@ fn build(sampled: u16, per_bucket: u16) -> Build {
     };
     let spec = Spec::parse(&text).expect("the spec is right");
     spec.resolve(&surroundings).expect("the dataset fits it")
-}
-
-/// Made up from the task alone.
-fn outcome(task: &Task) -> Outcome {
-    let number = u32::from_str_radix(&task.id().to_string()[..8], 16).expect("a name is hexadecimal");
-    let share = f64::from(number) / f64::from(u32::MAX);
-    let timing = |number: f64| Timing {
-        median_us: number,
-        p95_us: number,
-        repeats: 1,
-    };
-    let access = |number: f64| {
-        let access = Access {
-            read: timing(number),
-            decode: timing(number),
-            transfer: timing(number),
-            bytes: number,
-        };
-        AccessProfile {
-            batch: access,
-            single: access,
-        }
-    };
-    match task {
-        Task::Columns { .. } => Outcome::Columns { objects: 1, bytes: 1 },
-        Task::ProfileAccess { formats, .. } => {
-            let rows = (1..).zip(formats).map(|(row, &format)| FormatAccess {
-                format,
-                access: access(f64::from(row) + share),
-            });
-            Outcome::ProfileAccess { rows: rows.collect() }
-        }
-        Task::ProfileExecute { shape, .. } => Outcome::ProfileExecute(ExecuteProfile {
-            shape: *shape,
-            batch: timing(share),
-            single: timing(share),
-            parameters: 1,
-        }),
-        Task::ProfileJpeg { .. } => Outcome::ProfileJpeg {
-            access: access(share),
-        },
-        Task::Train { .. } => Outcome::Train(Trained {
-            weights: ObjectRef {
-                key: task.id().to_string(),
-                bytes: 1,
-                digest: task.id().0,
-            },
-            loss: 1.0,
-            accuracy: share,
-            test_accuracy: None,
-            curve: Vec::new(),
-            bytes_read: 1,
-            seconds: 1.0,
-        }),
-    }
 }

@@ -21,7 +21,7 @@
 mod ask;
 mod builds;
 mod day;
-mod dice;
+pub(crate) mod dice;
 mod disk;
 mod faults;
 mod members;

@@ -25,6 +25,9 @@ pub mod profile;
 
 pub mod task;
 
+#[cfg(feature = "made-up")]
+pub mod made_up;
+
 pub mod bucket;
 pub mod chain;
 

@@ -1,14 +1,15 @@
-//! A small build and made-up outcomes for tests.
+//! A small build for tests, and outcomes made up.
 
 use super::{Known, Plan, Standing, plan};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::dataset::{ObjectRef, Splits};
+use imgcalc_shared::dataset::Splits;
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
-use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
 use imgcalc_shared::spec::{DatasetFacts, Spec, Surroundings};
-use imgcalc_shared::task::{Outcome, Task, TaskId, Trained};
+use imgcalc_shared::task::{Outcome, Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use imgcalc_shared::made_up::outcome;
 
 /// A build over 96 formats of 32×32 images.
 pub(crate) fn build() -> Build {
@@ -48,54 +49,6 @@ pub(crate) fn tasks(build: &Build) -> Vec<Task> {
         .map(|planned| planned.task)
         .take(6)
         .collect()
-}
-
-/// A made-up outcome that the task accepts: it depends on nothing but the task.
-pub(crate) fn outcome(task: &Task) -> Outcome {
-    let number = u64::from_str_radix(&task.id().to_string()[..8], 16).unwrap();
-    let share = number as f64 / f64::from(u32::MAX);
-    let timing = Timing {
-        median_us: 1.0 + share,
-        p95_us: 2.0 + share,
-        repeats: 1,
-    };
-    let access = Access {
-        read: timing,
-        decode: timing,
-        transfer: timing,
-        bytes: 10.0 + share,
-    };
-    let access = AccessProfile {
-        batch: access,
-        single: access,
-    };
-    match task {
-        Task::Columns { .. } => Outcome::Columns { objects: 1, bytes: 1 },
-        Task::ProfileAccess { formats, .. } => {
-            let rows = formats.iter().map(|&format| FormatAccess { format, access });
-            Outcome::ProfileAccess { rows: rows.collect() }
-        }
-        Task::ProfileExecute { shape, .. } => Outcome::ProfileExecute(ExecuteProfile {
-            shape: *shape,
-            batch: timing,
-            single: timing,
-            parameters: 1,
-        }),
-        Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access },
-        Task::Train { .. } => Outcome::Train(Trained {
-            weights: ObjectRef {
-                key: task.id().to_string(),
-                bytes: 1,
-                digest: task.id().0,
-            },
-            loss: 1.0,
-            accuracy: 0.5 + 0.4 * share,
-            test_accuracy: None,
-            curve: Vec::new(),
-            bytes_read: 1,
-            seconds: 1.0,
-        }),
-    }
 }
 
 /// Runs a build to its end, one ready task at a time; `pick` chooses among the ready ones, `fails` dooms tasks.

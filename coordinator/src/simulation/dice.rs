@@ -2,10 +2,10 @@
 
 /// Everything a run leaves to chance is thrown here.
 #[derive(Debug)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
         Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x51ed)
     }
 
@@ -18,7 +18,7 @@ impl Dice {
     }
 
     /// A number below that one.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         (self.next() >> 8) % limit.max(1)
     }
 

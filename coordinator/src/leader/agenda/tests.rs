@@ -1,6 +1,7 @@
 use super::Agenda;
 use crate::plan::testing::{build, outcome};
 use crate::plan::{Known, Plan, Standing, plan};
+use crate::simulation::dice::Dice;
 use crate::view::counts;
 use imgcalc_shared::build::Build;
 use imgcalc_shared::task::{Outcome, TaskId};
@@ -22,23 +23,11 @@ impl Results {
     }
 }
 
-/// A small generator of numbers below a bound, the same for the same seed.
-fn dice(seed: u64) -> impl FnMut(usize) -> usize {
-    let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    move |below| {
-        // xorshift64 (Marsaglia, "Xorshift RNGs", 2003).
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    }
-}
-
 #[test]
 fn patched_by_results_in_any_order_it_says_what_a_plan_derived_anew_says() {
     let build = build();
     for seed in 0..40 {
-        let mut dice = dice(seed);
+        let mut dice = Dice::new(seed);
         let mut known = Results::default();
         let mut agenda = Agenda::of(known.plan(&build), |_| true);
         let (mut patched, mut anew) = (0, 0);
@@ -52,8 +41,8 @@ fn patched_by_results_in_any_order_it_says_what_a_plan_derived_anew_says() {
             if ready.is_empty() {
                 break;
             }
-            let (task, result) = ready[dice(ready.len())].clone();
-            let given_up = dice(20) == 0;
+            let (task, result) = ready[dice.below(ready.len() as u64) as usize].clone();
+            let given_up = dice.below(20) == 0;
             let stale = if given_up {
                 known.quarantined.insert(task);
                 true

@@ -1,0 +1,56 @@
+//! Made-up outcomes, for tests and benchmarks that do no work (feature `made-up`): each depends on nothing but its task.
+
+use crate::dataset::ObjectRef;
+use crate::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
+use crate::task::{Outcome, Task, Trained};
+
+/// An outcome that the task accepts.
+///
+/// # Panics
+/// Never: the name of a task is hexadecimal.
+pub fn outcome(task: &Task) -> Outcome {
+    let number = u32::from_str_radix(&task.id().to_string()[..8], 16).expect("a task's name is hexadecimal");
+    let share = f64::from(number) / f64::from(u32::MAX);
+    let timing = Timing {
+        median_us: 1.0 + share,
+        p95_us: 2.0 + share,
+        repeats: 1,
+    };
+    let access = Access {
+        read: timing,
+        decode: timing,
+        transfer: timing,
+        bytes: 10.0 + share,
+    };
+    let access = AccessProfile {
+        batch: access,
+        single: access,
+    };
+    match task {
+        Task::Columns { .. } => Outcome::Columns { objects: 1, bytes: 1 },
+        Task::ProfileAccess { formats, .. } => {
+            let rows = formats.iter().map(|&format| FormatAccess { format, access });
+            Outcome::ProfileAccess { rows: rows.collect() }
+        }
+        Task::ProfileExecute { shape, .. } => Outcome::ProfileExecute(ExecuteProfile {
+            shape: *shape,
+            batch: timing,
+            single: timing,
+            parameters: 1,
+        }),
+        Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access },
+        Task::Train { .. } => Outcome::Train(Trained {
+            weights: ObjectRef {
+                key: task.id().to_string(),
+                bytes: 1,
+                digest: task.id().0,
+            },
+            loss: 1.0,
+            accuracy: 0.5 + 0.4 * share,
+            test_accuracy: None,
+            curve: Vec::new(),
+            bytes_read: 1,
+            seconds: 1.0,
+        }),
+    }
+}
