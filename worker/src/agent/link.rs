@@ -73,6 +73,8 @@ struct State {
     /// Which of them is asked.
     at: usize,
     worker: Option<String>,
+    /// Whether any of them ever served this worker: its credentials are then no question any more.
+    served: bool,
     terms: Terms,
     /// Since when none answers.
     silent_since: Option<Instant>,
@@ -127,6 +129,7 @@ impl Link {
                 coordinators,
                 at: 0,
                 worker: None,
+                served: false,
                 terms,
                 silent_since: None,
                 hints: 0,
@@ -216,7 +219,7 @@ impl Link {
         let (address, is_first, silent, orphan) = self.with(|state| {
             let address = state.coordinators[state.at].0.clone();
             state.at = (state.at + 1) % state.coordinators.len();
-            let is_first = state.silent_since.is_none() && state.worker.is_none();
+            let is_first = state.silent_since.is_none() && !state.served;
             let since = *state.silent_since.get_or_insert_with(Instant::now);
             (address, is_first, since.elapsed(), state.terms.orphan)
         });
@@ -308,6 +311,7 @@ impl Link {
         tracing::info!(worker = reply.worker, name = self.identity.name, "registered");
         self.with(|state| {
             state.worker = Some(reply.worker.clone());
+            state.served = true;
             state.terms = terms;
         });
         Ok(reply.worker)
