@@ -11,6 +11,8 @@
 mod colour;
 mod layout;
 mod place;
+mod places;
+mod quantiser;
 mod transform;
 
 use crate::dataset::SIDE_MAX;
@@ -20,6 +22,8 @@ use crate::space::Infeasible;
 pub use colour::{rgb_of, ycbcr_of};
 pub use layout::{LAYOUT_BYTES, Layout};
 pub use place::place;
+pub(crate) use places::Places;
+pub(crate) use quantiser::Quantiser;
 pub use transform::{Transform, round_coefficient};
 
 /// An image as pixels.

@@ -1,22 +1,71 @@
-//! Lossless coding of a run of values.
+//! Lossless coding of a run of values: integers of one kind, of which most are small.
 //!
 //! ```text
-//! 0      version, 0
-//! 1 ..   one Zstandard frame (level 3, its content size stated) of the values, i16 little-endian
+//! u8      the coding (bits 0-3), whether values are differences of neighbours (bit 4)
+//! number  how many values
+//!         what the coding says:
+//!   0     nothing: all values are 0
+//!   1     module packed
+//!   2     module frame
+//!   3     one stream of all values (module stream)
+//!   4     module classes
 //! ```
 //!
-//! The version stands in every run, so that runs of one object may be coded differently.
+//! Numbers are little-endian; a "number" is one of the module `reader`. Nothing may follow. The repository's
+//! `shared/FORMAT.md` says how to decode each without reading this code.
 
+mod bits;
+mod choose;
+mod classes;
+mod frame;
+mod packed;
+mod plan;
+mod predict;
+mod rans;
+mod reader;
+mod stream;
+mod words;
+
+use classes::{ClassDecoder, ClassRoom};
+use frame::FrameDecoder;
+use packed::PackedDecoder;
+use reader::Reader;
 use std::cell::RefCell;
-use zstd::bulk::Decompressor;
-use zstd::zstd_safe;
+use stream::{Room, Stream};
 
 /// Most values in one run.
 pub const RUN_VALUES_MAX: usize = 1 << 28;
+/// Pieces a run is decoded in are a multiple of so many values, all but the last.
+pub const PIECE_VALUES: usize = 256;
 
-/// The only version so far.
-const VERSION: u8 = 0;
-const ZSTD_LEVEL: i32 = 3;
+const CODING_BITS: u8 = 15;
+const DIFFERENCES: u8 = 16;
+/// Values of a stream decoded at a time: they and their symbols stay in a core's cache.
+const PAGE_VALUES: usize = 16_384;
+
+/// How a run's values are neighbours: planes of rows, one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Values of a row, at least 1.
+    pub row: usize,
+    /// Values of a plane, at least 1.
+    pub plane: usize,
+}
+
+/// How a run is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Coding {
+    /// All values are 0.
+    Zeros,
+    /// Values of one width.
+    Packed,
+    /// A Zstandard frame.
+    Frame,
+    /// Words over one alphabet.
+    Words,
+    /// Words over an alphabet for each class of units.
+    Classes,
+}
 
 /// Why bytes are not a coded run of the expected length.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,8 +74,8 @@ pub enum CodingError {
     #[error("it is empty")]
     Empty,
     /// A coding this program does not know.
-    #[error("it has coding version {found}, this program reads version {VERSION}")]
-    Version {
+    #[error("it has coding {found}, this program knows 0 to 4")]
+    Coding {
         /// What the first byte says.
         found: u8,
     },
@@ -38,10 +87,10 @@ pub enum CodingError {
         /// As many as asked for.
         values: usize,
     },
-    /// Not exactly one frame, or damaged inside.
+    /// Damaged inside, or followed by something.
     #[error("it is damaged")]
     Damaged,
-    /// A frame of another length.
+    /// Another length.
     #[error("it does not hold the {expected} values it should")]
     Count {
         /// As many as it should hold.
@@ -49,82 +98,169 @@ pub enum CodingError {
     },
 }
 
-/// Codes a run of values. The order is the caller's; equal neighbours cost least.
-pub fn encode(values: &[i16]) -> Vec<u8> {
-    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let frame = zstd::bulk::compress(&raw, ZSTD_LEVEL).expect("a buffer of the bound's size takes any input");
-    let mut bytes = Vec::with_capacity(frame.len() + 1);
-    bytes.push(VERSION);
-    bytes.extend_from_slice(&frame);
+impl Coding {
+    /// Its name, and whether its values are differences.
+    pub fn of(bytes: &[u8]) -> Result<(Coding, bool), CodingError> {
+        let &head = bytes.first().ok_or(CodingError::Empty)?;
+        // Codes are persisted: never renumber them.
+        let coding = match head & CODING_BITS {
+            _ if head & !(CODING_BITS | DIFFERENCES) != 0 => None,
+            0 => Some(Coding::Zeros),
+            1 => Some(Coding::Packed),
+            2 => Some(Coding::Frame),
+            3 => Some(Coding::Words),
+            4 => Some(Coding::Classes),
+            _ => None,
+        };
+        let coding = coding.ok_or(CodingError::Coding { found: head })?;
+        Ok((coding, head & DIFFERENCES != 0))
+    }
+
+    fn code(self) -> u8 {
+        match self {
+            Coding::Zeros => 0,
+            Coding::Packed => 1,
+            Coding::Frame => 2,
+            Coding::Words => 3,
+            Coding::Classes => 4,
+        }
+    }
+}
+
+impl std::fmt::Display for Coding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Coding::Zeros => "zeros",
+            Coding::Packed => "packed",
+            Coding::Frame => "zstd",
+            Coding::Words => "words",
+            Coding::Classes => "classes",
+        })
+    }
+}
+
+impl Shape {
+    /// No neighbours.
+    pub const FLAT: Shape = Shape { row: 1, plane: 1 };
+}
+
+/// Codes a run of values, in the coding that suits them.
+pub fn encode(values: &[i16], shape: Shape) -> Vec<u8> {
+    let mut bytes = vec![0];
+    reader::put_number(values.len() as u32, &mut bytes);
+    let differences = predict::pays(values, shape).then(|| predict::differences(values, shape));
+    let coding = choose::encode(differences.as_deref().unwrap_or(values), &mut bytes);
+    bytes[0] = coding.code() | if differences.is_some() { DIFFERENCES } else { 0 };
     bytes
 }
 
-thread_local! {
-    /// Making a context takes 15 µs, a hundred times what decoding a small run takes.
-    static CONTEXT: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
-}
-
-fn decompress(frame: &[u8], raw_bytes: usize) -> std::io::Result<Vec<u8>> {
-    CONTEXT.with_borrow_mut(|context| match context {
-        Some(context) => context.decompress(frame, raw_bytes),
-        none => none.insert(Decompressor::new()?).decompress(frame, raw_bytes),
+/// Decodes a run that must hold exactly this many values; allocates for no more than those.
+pub fn decode(bytes: &[u8], shape: Shape, expected_values: usize) -> Result<Vec<i16>, CodingError> {
+    thread_local! {
+        static WORKSPACE: RefCell<Workspace> = RefCell::default();
+    }
+    WORKSPACE.with_borrow_mut(|workspace| {
+        let mut decoder = RunDecoder::open(bytes, shape, expected_values, workspace)?;
+        let mut values = vec![0; expected_values];
+        decoder.read(&mut values)?;
+        decoder.finish()?;
+        Ok(values)
     })
 }
 
-/// Decodes a run that must hold exactly this many values; allocates for no more than those.
-pub fn decode(bytes: &[u8], expected_values: usize) -> Result<Vec<i16>, CodingError> {
-    let (&version, frame) = bytes.split_first().ok_or(CodingError::Empty)?;
-    if version != VERSION {
-        return Err(CodingError::Version { found: version });
-    }
-    if expected_values > RUN_VALUES_MAX {
-        return Err(CodingError::TooLong {
-            values: expected_values,
-        });
-    }
-    let raw_bytes = 2 * expected_values;
-    // The frame must state the expected length before anything of that length is allocated.
-    match zstd_safe::get_frame_content_size(frame) {
-        Ok(Some(stated)) if stated == raw_bytes as u64 => {}
-        Ok(_) => {
+/// Room for decoding a run, to be used again for the next: making it takes longer than a small run.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    classes: ClassRoom,
+    words: Room,
+}
+
+/// Decodes a run piece by piece.
+#[derive(Debug)]
+pub struct RunDecoder<'a, 'w> {
+    body: Body<'a, 'w>,
+    differences: Option<Shape>,
+    left: usize,
+}
+
+#[derive(Debug)]
+enum Body<'a, 'w> {
+    Zeros,
+    Packed(PackedDecoder<'a>),
+    Frame(FrameDecoder),
+    Words(Stream<'a, 'w>),
+    Classes(Box<ClassDecoder<'a, 'w>>),
+}
+
+impl<'a, 'w> RunDecoder<'a, 'w> {
+    /// Reads what stands before the values of a run of exactly so many.
+    pub fn open(
+        bytes: &'a [u8],
+        shape: Shape,
+        expected_values: usize,
+        workspace: &'w mut Workspace,
+    ) -> Result<Self, CodingError> {
+        let (coding, differences) = Coding::of(bytes)?;
+        if expected_values > RUN_VALUES_MAX {
+            return Err(CodingError::TooLong {
+                values: expected_values,
+            });
+        }
+        let mut bytes = Reader(&bytes[1..]);
+        if bytes.number()? != expected_values {
             return Err(CodingError::Count {
                 expected: expected_values,
             });
         }
-        Err(_) => return Err(CodingError::Damaged),
+        let body = match coding {
+            Coding::Zeros => Body::Zeros,
+            Coding::Packed => Body::Packed(PackedDecoder::open(&mut bytes, expected_values)?),
+            Coding::Frame => Body::Frame(FrameDecoder::open(&mut bytes, expected_values)?),
+            Coding::Words => Body::Words(Stream::open(&mut bytes, expected_values, &mut workspace.words)?),
+            Coding::Classes => {
+                let decoder = ClassDecoder::open(&mut bytes, expected_values, &mut workspace.classes)?;
+                Body::Classes(Box::new(decoder))
+            }
+        };
+        if !bytes.0.is_empty() {
+            return Err(CodingError::Damaged);
+        }
+        Ok(RunDecoder {
+            body,
+            differences: differences.then_some(shape),
+            left: expected_values,
+        })
     }
-    if zstd_safe::find_frame_compressed_size(frame) != Ok(frame.len()) {
-        return Err(CodingError::Damaged);
-    }
-    let raw = decompress(frame, raw_bytes).map_err(|_| CodingError::Damaged)?;
-    if raw.len() != raw_bytes {
-        return Err(CodingError::Count {
-            expected: expected_values,
-        });
-    }
-    Ok(raw
-        .chunks_exact(2)
-        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-        .collect())
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Decodes the next values. All pieces but the last are a multiple of [`PIECE_VALUES`] and whole planes.
+    pub fn read(&mut self, out: &mut [i16]) -> Result<(), CodingError> {
+        self.left = self.left.checked_sub(out.len()).ok_or(CodingError::Damaged)?;
+        match &mut self.body {
+            Body::Zeros => out.fill(0),
+            Body::Packed(decoder) => decoder.read(out)?,
+            Body::Frame(decoder) => decoder.read(out)?,
+            Body::Words(stream) => {
+                for page in out.chunks_mut(PAGE_VALUES) {
+                    stream.read(page.len(), std::iter::once(page))?;
+                }
+            }
+            Body::Classes(decoder) => decoder.read(out)?,
+        }
+        if let Some(shape) = self.differences {
+            predict::sums(out, shape);
+        }
+        Ok(())
+    }
 
-    #[test]
-    fn another_length_version_or_a_second_frame_is_refused() {
-        let bytes = encode(&[1, -2, 3]);
-        assert_eq!(decode(&bytes, 3), Ok(vec![1, -2, 3]));
-        assert_eq!(decode(&bytes, 2), Err(CodingError::Count { expected: 2 }));
-        assert_eq!(
-            decode(&bytes, usize::MAX),
-            Err(CodingError::TooLong { values: usize::MAX })
-        );
-        assert_eq!(decode(&[], 0), Err(CodingError::Empty));
-        assert_eq!(decode(&[7], 0), Err(CodingError::Version { found: 7 }));
-        let twice = [&bytes[..], &bytes[1..]].concat();
-        assert_eq!(decode(&twice, 3), Err(CodingError::Damaged));
-        assert_eq!(decode(&encode(&[]), 0), Ok(vec![]));
+    /// Fails if there is anything left.
+    pub fn finish(self) -> Result<(), CodingError> {
+        if self.left > 0 {
+            return Err(CodingError::Damaged);
+        }
+        match self.body {
+            Body::Zeros | Body::Packed(_) | Body::Frame(_) => Ok(()),
+            Body::Words(stream) => stream.finish(),
+            Body::Classes(decoder) => decoder.finish(),
+        }
     }
 }

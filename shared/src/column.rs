@@ -12,6 +12,7 @@ use crate::codec::{CodecError, Layout};
 use crate::coding::CodingError;
 use crate::format::{Family, Size};
 
+pub use decode::{ChunkFacts, Decoding};
 pub use footer::{Footer, Step};
 pub use write::write;
 
@@ -24,8 +25,9 @@ pub const FOOTER_BYTES_MAX: u64 = (FOOTER_HEAD_BYTES + 1533 * ENTRY_BYTES) as u6
 /// How much [`Footer::read`] asks for first, bytes: every footer fits, so one request is always enough.
 pub const TAIL_BYTES: u64 = FOOTER_BYTES_MAX + TRAILER_BYTES as u64;
 
-/// Both ends of the object: what it is, and version 0.
-const MAGIC: [u8; 16] = *b"imgcalc-column\0\0";
+/// Both ends of the object: what it is, and its version.
+const MAGIC: [u8; 16] = *b"imgcalc-column\x01\0";
+const VERSION: u16 = 1;
 const VERSION_AT: usize = 14;
 /// Footer before the chunk table, bytes.
 const FOOTER_HEAD_BYTES: usize = 32;
@@ -61,7 +63,7 @@ pub enum ColumnError {
     #[error("it does not {0} as a column object")]
     NotAColumn(End),
     /// A version this program does not know.
-    #[error("it has version {found}, this program reads version 0")]
+    #[error("it has version {found}, this program reads version {VERSION}; make the columns anew")]
     Version {
         /// What the object says.
         found: u16,
@@ -189,7 +191,7 @@ fn check_magic(bytes: &[u8], end: End) -> Result<(), ColumnError> {
         return Err(ColumnError::NotAColumn(end));
     }
     match u16::from_le_bytes([bytes[VERSION_AT], bytes[VERSION_AT + 1]]) {
-        0 => Ok(()),
+        VERSION => Ok(()),
         found => Err(ColumnError::Version { found }),
     }
 }

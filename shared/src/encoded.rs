@@ -12,12 +12,13 @@
 //! its last row and column; one they do tile holds the very integers its column holds.
 
 use crate::codec::{CodecError, LAYOUT_BYTES, Layout, Picture, Transform};
-use crate::coding::{self, CodingError};
+use crate::coding::{self, CodingError, Shape};
 use crate::format::{Family, Format, Size};
 use twox_hash::XxHash3_64;
 
-/// Version 0 in the last two bytes.
-const MAGIC: [u8; 16] = *b"imgcalc-image\0\0\0";
+/// Its version in the last two bytes.
+const MAGIC: [u8; 16] = *b"imgcalc-image\0\x01\0";
+const VERSION: u16 = 1;
 const VERSION_AT: usize = 14;
 const FIELDS_BYTES: usize = 12;
 const CHECKSUM_BYTES: usize = 8;
@@ -44,7 +45,7 @@ pub enum EncodedError {
     #[error("it is not an encoded image")]
     NotAnImage,
     /// A version this program does not know.
-    #[error("it has version {found}, this program reads version 0")]
+    #[error("it has version {found}, this program reads version {VERSION}; encode it anew")]
     Version {
         /// What the file says.
         found: u16,
@@ -79,7 +80,7 @@ pub fn encode(picture: &Picture, format: Format) -> Result<Vec<u8>, EncodedError
     bytes.extend_from_slice(&format.quant().to_le_bytes());
     bytes.extend_from_slice(&picture.size.height.to_le_bytes());
     bytes.extend_from_slice(&picture.size.width.to_le_bytes());
-    bytes.extend_from_slice(&coding::encode(&values));
+    bytes.extend_from_slice(&coding::encode(&values, Shape::FLAT));
     bytes.extend_from_slice(&XxHash3_64::oneshot(&bytes).to_le_bytes());
     Ok(bytes)
 }
@@ -91,7 +92,7 @@ pub fn decode_values(bytes: &[u8]) -> Result<Encoded, EncodedError> {
     }
     let mut rest = &bytes[VERSION_AT..];
     let version = u16::from_le_bytes(take(&mut rest)?);
-    if version != 0 {
+    if version != VERSION {
         return Err(EncodedError::Version { found: version });
     }
     let (checked, checksum) = bytes
@@ -120,7 +121,7 @@ pub fn decode_values(bytes: &[u8]) -> Result<Encoded, EncodedError> {
     if !inside || padded_size(size, layout.family()) != stored_size {
         return Err(EncodedError::StoredSize);
     }
-    let values = coding::decode(coded, layout.values(keep))?;
+    let values = coding::decode(coded, Shape::FLAT, layout.values(keep))?;
     Ok(Encoded {
         format,
         size,

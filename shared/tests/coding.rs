@@ -1,12 +1,14 @@
 //! The lossless coding of runs, from outside.
 
-use imgcalc_shared::coding::{decode, encode};
+use imgcalc_shared::coding::{Shape, decode, encode};
 use proptest::prelude::*;
+
+const SHAPE: Shape = Shape { row: 7, plane: 21 };
 
 proptest! {
     #[test]
     fn any_run_returns(values in prop::collection::vec(any::<i16>(), 0..2000)) {
-        prop_assert_eq!(decode(&encode(&values), values.len()).unwrap(), values);
+        prop_assert_eq!(decode(&encode(&values, SHAPE), SHAPE, values.len()).unwrap(), values);
     }
 
     #[test]
@@ -15,13 +17,13 @@ proptest! {
         asked in 0usize..400,
     ) {
         prop_assume!(asked != values.len());
-        prop_assert!(decode(&encode(&values), asked).is_err());
+        prop_assert!(decode(&encode(&values, SHAPE), SHAPE, asked).is_err());
     }
 
     #[test]
     fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200), asked in any::<usize>()) {
-        let _ = decode(&bytes, asked);
-        let _ = decode(&bytes, asked % 1000);
+        let _ = decode(&bytes, SHAPE, asked);
+        let _ = decode(&bytes, SHAPE, asked % 1000);
     }
 
     /// Without a checksum around it damage may go unnoticed here, but it must not do more than that.
@@ -31,10 +33,10 @@ proptest! {
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {
-        let mut bytes = encode(&values);
+        let mut bytes = encode(&values, SHAPE);
         let at = at.index(bytes.len());
         bytes[at] = byte;
-        if let Ok(decoded) = decode(&bytes, values.len()) {
+        if let Ok(decoded) = decode(&bytes, SHAPE, values.len()) {
             prop_assert_eq!(decoded.len(), values.len());
         }
     }

@@ -7,10 +7,10 @@ mod common;
 
 use common::picture;
 use imgcalc_shared::codec::{Picture, Transform};
-use imgcalc_shared::column::{self, Footer, Header, Step};
+use imgcalc_shared::column::{self, ColumnError, Footer, Header, Step};
 use imgcalc_shared::dataset::{Manifest, ObjectRef, Splits};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::encoded;
+use imgcalc_shared::encoded::{self, EncodedError};
 use imgcalc_shared::format::{Format, Size};
 use std::path::Path;
 
@@ -43,7 +43,7 @@ fn format() -> Format {
 }
 
 #[test]
-fn a_column_object_of_version_0_is_read() {
+fn a_column_object_of_version_1_is_read() {
     let mut transform = Transform::new(format().family(), SIZE, 3).unwrap();
     let header = Header {
         family: format().family(),
@@ -54,7 +54,7 @@ fn a_column_object_of_version_0_is_read() {
         first_image: 2048,
         images: 3,
     };
-    let bytes = golden("column-0.col", || {
+    let bytes = golden("column-1.col", || {
         let mut transform = Transform::new(format().family(), SIZE, 3).unwrap();
         let values: Vec<_> = pictures()
             .iter()
@@ -78,9 +78,9 @@ fn a_column_object_of_version_0_is_read() {
 }
 
 #[test]
-fn an_encoded_image_of_version_0_is_read() {
+fn an_encoded_image_of_version_1_is_read() {
     let picture = picture(13, 30, 3, 9);
-    let bytes = golden("image-0.ic", || encoded::encode(&picture, format()).unwrap());
+    let bytes = golden("image-1.ic", || encoded::encode(&picture, format()).unwrap());
     let read = encoded::decode_values(&bytes).unwrap();
     assert_eq!(
         (read.format, read.size, read.channels),
@@ -95,6 +95,17 @@ fn an_encoded_image_of_version_0_is_read() {
     );
     let written_now = encoded::decode_values(&encoded::encode(&picture, format()).unwrap()).unwrap();
     assert_eq!(read.values, written_now.values);
+}
+
+#[test]
+fn what_was_written_before_the_first_release_is_refused_by_its_version() {
+    let never = || unreachable!("version 0 is not written any more");
+    let column = golden("column-0.col", never);
+    let refused = Footer::read(column.len() as u64, &column).unwrap_err();
+    assert_eq!(refused, ColumnError::Version { found: 0 });
+    let image = golden("image-0.ic", never);
+    let refused = encoded::decode_values(&image).unwrap_err();
+    assert_eq!(refused, EncodedError::Version { found: 0 });
 }
 
 #[test]

@@ -22,6 +22,7 @@
 //! The prefix of a keep is everything from offset 0 to the end of its last chunk; the chunks have no gaps. Images
 //! are outermost in a chunk, so that an image's values of a chunk are a run of its storage order.
 
+use super::decode::shape;
 use super::{ColumnError, Header, MAGIC};
 use crate::codec::CodecError;
 use crate::coding;
@@ -59,7 +60,7 @@ pub fn write(header: &Header, images: &[Vec<i16>]) -> Result<Vec<u8>, ColumnErro
             .flat_map(|image| &image[start..start + length])
             .copied()
             .collect();
-        let chunk = coding::encode(&values);
+        let chunk = coding::encode(&values, shape(layout));
         // Fits: a run has at most 2²⁸ values, and the coding adds less than 1 % to data it cannot shrink.
         table.extend_from_slice(&(object.len() as u64).to_le_bytes());
         table.extend_from_slice(&(chunk.len() as u32).to_le_bytes());
