@@ -9,9 +9,15 @@
 //! therefore a prefix of those at a larger one.
 
 mod colour;
+mod dct;
+mod forward;
+mod inverse;
 mod layout;
 mod place;
+mod planes;
+mod round;
 mod transform;
+mod transforms;
 
 use crate::dataset::SIDE_MAX;
 use crate::format::{BadFormat, Family, Size};
@@ -20,7 +26,9 @@ use crate::space::Infeasible;
 pub use colour::{rgb_of, ycbcr_of};
 pub use layout::{LAYOUT_BYTES, Layout};
 pub use place::place;
-pub use transform::{Transform, round_coefficient};
+pub use round::round_coefficient;
+pub use transform::Transform;
+pub use transforms::Transforms;
 
 /// An image as pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
