@@ -22,7 +22,10 @@ const IMAGES: u64 = 4;
 
 fn main() {
     let pictures: Vec<Picture> = (0..IMAGES).map(picture).collect();
-    println!("images/s of one core, {}x{}x{CHANNELS}, sampling 1x1", SIZE.height, SIZE.width);
+    println!(
+        "images/s of one core, {}x{}x{CHANNELS}, sampling 1x1",
+        SIZE.height, SIZE.width
+    );
     println!("block keep     ours  rustdct  ratio");
     for block in BLOCKS {
         for keep in [block / 2, block] {
@@ -35,7 +38,10 @@ fn main() {
                     &mut |picture| drop(black_box(theirs.coefficients(picture, keep))),
                 ],
             );
-            println!("{block:>5} {keep:>4} {ours:>8.0} {theirs:>8.0} {:>5.1}x", ours / theirs);
+            println!(
+                "{block:>5} {keep:>4} {ours:>8.0} {theirs:>8.0} {:>5.1}x",
+                ours / theirs
+            );
         }
     }
     let families = BLOCKS.map(|block| (family(block), block));
@@ -52,7 +58,10 @@ fn main() {
             },
         ],
     );
-    println!("all six, keep = block: {together:.0} together, {single:.0} one by one, {:.2}x", together / single);
+    println!(
+        "all six, keep = block: {together:.0} together, {single:.0} one by one, {:.2}x",
+        together / single
+    );
 }
 
 /// Medians of rounds in which each takes its turn.

@@ -1,8 +1,8 @@
 //! From pixels to quantised coefficients, and back only to look at them.
 //!
 //! Image → YCbCr → level shift → sampling → B×B orthonormal DCT-II → keep i + j < keep → round → ÷ quant, round.
-//! Every path to a format's values goes through [`Transform`] and [`quantise`], so that what a net is trained on is
-//! what is deployed.
+//! Every path to a format's values goes through [`Transform`] or [`Transforms`], which share their code, and through
+//! [`quantise`], so that what a net is trained on is what is deployed.
 //!
 //! The values of one image lie in **storage order**: for each anti-diagonal d, for each channel, for each
 //! coefficient (i, j) of d with i rising, for each block in row-major order. The values at a smaller keep are
@@ -16,6 +16,7 @@ mod layout;
 mod place;
 mod planes;
 mod round;
+mod row;
 mod transform;
 mod transforms;
 

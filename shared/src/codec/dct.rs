@@ -1,22 +1,17 @@
 //! The one-dimensional DCT-II of several signals beside each other.
 //!
-//! A signal of B samples is folded into a half of sums, whose DCT holds the even coefficients, and a half of
-//! differences, whose DCT holds sums of neighbouring odd ones, down to eight samples (Lee 1984). Where only a few
-//! coefficients of a half are wanted, a product with as many rows of cosines is faster. All additions and
-//! multiplications are those of IEEE 754, so that every machine computes the same bits.
+//! A signal is folded into a half of sums, whose DCT holds the even coefficients, and a half of differences, whose
+//! DCT holds the odd ones as sums of neighbours, down to eight samples (Lee 1984). Halves of which few coefficients
+//! are wanted are multiplied by as many rows of cosines instead. No operation is a fused one: the bits are the same
+//! whatever the width of the machine's vectors.
 
-use std::f64::consts::PI;
-
-/// Signals transformed together: the lanes of one row.
-pub(super) const LANES: usize = 8;
-
-/// One sample or coefficient of each signal.
-pub(super) type Row = [f64; LANES];
+use super::row::Row;
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 /// Where folding ends, samples.
 const LEAF: usize = 8;
 
-/// As many coefficients of a half are computed by the product; from measurement.
+/// Up to so many coefficients the product is the faster way; from measurement, in which 2 to 4 are alike.
 const PRODUCT_MAX: usize = 3;
 
 /// Halves of all sizes of the largest block: 1 + 2 + … + 32.
@@ -131,10 +126,8 @@ impl Table {
     #[inline(always)]
     fn fold(&self, part: &mut [Row]) {
         let (lower, upper) = part.split_at_mut(self.side / 2);
-        for ((low, high), secant) in lower.iter_mut().zip(upper.iter_mut().rev()).zip(&self.secants) {
-            for (low, high) in low.iter_mut().zip(high) {
-                (*low, *high) = (*low + *high, (*low - *high) * secant);
-            }
+        for ((low, high), &secant) in lower.iter_mut().zip(upper.iter_mut().rev()).zip(&self.secants) {
+            (*low, *high) = (*low + *high, (*low - *high) * secant);
         }
     }
 
@@ -142,28 +135,25 @@ impl Table {
     #[inline(always)]
     fn unfold(&self, half: &mut [Row], count: usize) {
         for (&this, &next) in self.places.iter().zip(&self.places[1..]).take(count) {
-            let next = half[next];
-            for (this, next) in half[this].iter_mut().zip(next) {
-                *this += next;
-            }
+            half[this] = half[this] + half[next];
         }
     }
 
     /// A few coefficients from all samples.
     #[inline(always)]
     fn product(&self, part: &mut [Row], count: usize) {
-        let mut sums = [[0.0; LANES]; PRODUCT_MAX];
+        let mut sums = [Row::default(); PRODUCT_MAX];
         let (lower, upper) = part.split_at(self.side / 2);
         for (k, (sum, cosines)) in sums.iter_mut().zip(&self.cosines).enumerate().take(count) {
-            let sign = if k % 2 == 0 { 1.0 } else { -1.0 };
-            for ((low, high), cosine) in lower.iter().zip(upper.iter().rev()).zip(cosines) {
-                for ((sum, low), high) in sum.iter_mut().zip(low).zip(high) {
-                    *sum += (low + sign * high) * cosine;
-                }
+            let samples = lower.iter().zip(upper.iter().rev()).zip(cosines);
+            if k % 2 == 0 {
+                samples.for_each(|((&low, &high), &cosine)| *sum = *sum + (low + high) * cosine);
+            } else {
+                samples.for_each(|((&low, &high), &cosine)| *sum = *sum + (low - high) * cosine);
             }
         }
-        for (&place, sum) in self.places.iter().zip(sums).take(count) {
-            part[place] = sum;
+        for (&place, sum) in self.places.iter().zip(&sums).take(count) {
+            part[place] = *sum;
         }
     }
 
@@ -173,12 +163,7 @@ impl Table {
         let (Some(rows), Some(secants)) = (part.as_mut_array::<LEAF>(), self.secants.as_array::<4>()) else {
             unreachable!("folding ends at {LEAF} samples");
         };
-        for lane in 0..LANES {
-            let samples = rows.map(|row| row[lane]);
-            for (row, coefficient) in rows.iter_mut().zip(of_eight(samples, secants)) {
-                row[lane] = coefficient;
-            }
-        }
+        *rows = of_eight(*rows, secants);
     }
 }
 
@@ -186,9 +171,14 @@ impl Table {
 const SECANTS_OF_FOUR: [f64; 2] = [0.541_196_100_146_197, 1.306_562_964_876_376_4];
 
 #[inline(always)]
-fn of_eight(x: [f64; 8], secants: &[f64; 4]) -> [f64; 8] {
-    let even = of_four(std::array::from_fn(|n| x[n] + x[7 - n]));
-    let odd = of_four(std::array::from_fn(|n| (x[n] - x[7 - n]) * secants[n]));
+fn of_eight(x: [Row; 8], secants: &[f64; 4]) -> [Row; 8] {
+    let even = of_four([x[0] + x[7], x[1] + x[6], x[2] + x[5], x[3] + x[4]]);
+    let odd = of_four([
+        (x[0] - x[7]) * secants[0],
+        (x[1] - x[6]) * secants[1],
+        (x[2] - x[5]) * secants[2],
+        (x[3] - x[4]) * secants[3],
+    ]);
     [
         even[0],
         odd[0] + odd[1],
@@ -202,7 +192,7 @@ fn of_eight(x: [f64; 8], secants: &[f64; 4]) -> [f64; 8] {
 }
 
 #[inline(always)]
-fn of_four(x: [f64; 4]) -> [f64; 4] {
+fn of_four(x: [Row; 4]) -> [Row; 4] {
     let even = of_two([x[0] + x[3], x[1] + x[2]]);
     let odd = of_two([
         (x[0] - x[3]) * SECANTS_OF_FOUR[0],
@@ -212,6 +202,6 @@ fn of_four(x: [f64; 4]) -> [f64; 4] {
 }
 
 #[inline(always)]
-fn of_two(x: [f64; 2]) -> [f64; 2] {
-    [x[0] + x[1], (x[0] - x[1]) * std::f64::consts::FRAC_1_SQRT_2]
+fn of_two(x: [Row; 2]) -> [Row; 2] {
+    [x[0] + x[1], (x[0] - x[1]) * FRAC_1_SQRT_2]
 }

@@ -29,7 +29,8 @@ impl Planes {
 
     /// The levels of each channel, row-major.
     pub(super) fn channels(&self) -> impl Iterator<Item = &[f64]> {
-        self.levels.chunks_exact(self.levels.len() / usize::from(self.channels))
+        self.levels
+            .chunks_exact(self.levels.len() / usize::from(self.channels))
     }
 
     /// Takes the levels of a picture, or says why it is not of the shape expected.
@@ -42,7 +43,10 @@ impl Planes {
             });
         }
         let sampled = self.sampling.sampled(self.size);
-        let (width, area) = (sampled.width as usize, sampled.height as usize * sampled.width as usize);
+        let (width, area) = (
+            sampled.width as usize,
+            sampled.height as usize * sampled.width as usize,
+        );
         self.levels.resize(usize::from(self.channels) * area, 0.0);
         let column_step = self.sampling.column_step() as usize;
         let rows = picture
@@ -59,7 +63,10 @@ impl Planes {
         }
         let (luma, chroma) = self.levels.split_at_mut(area);
         let (cb, cr) = chroma.split_at_mut(area);
-        let levels = luma.chunks_exact_mut(width).zip(cb.chunks_exact_mut(width)).zip(cr.chunks_exact_mut(width));
+        let levels = luma
+            .chunks_exact_mut(width)
+            .zip(cb.chunks_exact_mut(width))
+            .zip(cr.chunks_exact_mut(width));
         for (((luma, cb), cr), samples) in levels.zip(rows) {
             let (pixels, _) = samples.as_chunks::<3>();
             if column_step == 1 {
@@ -72,8 +79,14 @@ impl Planes {
     }
 }
 
+/// One row of a colour picture.
 #[inline(always)]
-fn colour_row<'a>(luma: &mut [f64], cb: &mut [f64], cr: &mut [f64], pixels: impl Iterator<Item = &'a [u8; 3]>) {
+fn colour_row<'a>(
+    luma: &mut [f64],
+    cb: &mut [f64],
+    cr: &mut [f64],
+    pixels: impl Iterator<Item = &'a [u8; 3]>,
+) {
     for (((luma, cb), cr), pixel) in luma.iter_mut().zip(cb).zip(cr).zip(pixels) {
         [*luma, *cb, *cr] = colour::ycbcr_of(*pixel);
     }

@@ -22,7 +22,11 @@ pub fn round_coefficient(coefficient: f64) -> i16 {
     // point lies above SNAP_BITS. It snaps its own ties to even, that is to k + ½ where one is its neighbour, as
     // k + ½ is an even number of steps. No comparison and no call: f64::round is one where there is no SSE 4.1.
     let magnitude = coefficient.abs();
-    let bounded = if magnitude < MAGNITUDE_MAX { magnitude } else { MAGNITUDE_MAX };
+    let bounded = if magnitude < MAGNITUDE_MAX {
+        magnitude
+    } else {
+        MAGNITUDE_MAX
+    };
     let whole = ((bounded + SNAP_AND_HALF).to_bits() >> SNAP_BITS) as u32 as i32;
     let sign = (coefficient.to_bits() >> 32) as u32 as i32 >> 31;
     ((whole ^ sign) - sign).clamp(i16::MIN.into(), i16::MAX.into()) as i16
@@ -47,7 +51,11 @@ mod tests {
                 for steps in [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5] {
                     let edge = centre + steps * step;
                     for coefficient in [edge.next_down(), edge, edge.next_up(), edge - 1e-12, edge + 1e-12] {
-                        assert_eq!(round_coefficient(coefficient), defined(coefficient), "{coefficient:e}");
+                        assert_eq!(
+                            round_coefficient(coefficient),
+                            defined(coefficient),
+                            "{coefficient:e}"
+                        );
                     }
                 }
             }
@@ -59,7 +67,11 @@ mod tests {
         let half_step = 0.5 / f64::from(1 << SNAP_BITS);
         for nth in -5_000_000..5_000_000 {
             let coefficient = f64::from(nth) * half_step;
-            assert_eq!(round_coefficient(coefficient), defined(coefficient), "{coefficient:e}");
+            assert_eq!(
+                round_coefficient(coefficient),
+                defined(coefficient),
+                "{coefficient:e}"
+            );
         }
         // All exponents below infinity, with bits of every kind behind them.
         for exponent in 0..0x7ff_u64 {
@@ -67,11 +79,19 @@ mod tests {
                 let mantissa = nth.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 12;
                 let positive = f64::from_bits(exponent << 52 | mantissa);
                 for coefficient in [positive, -positive] {
-                    assert_eq!(round_coefficient(coefficient), defined(coefficient), "{coefficient:e}");
+                    assert_eq!(
+                        round_coefficient(coefficient),
+                        defined(coefficient),
+                        "{coefficient:e}"
+                    );
                 }
             }
         }
-        for (coefficient, expected) in [(f64::INFINITY, i16::MAX), (f64::NEG_INFINITY, i16::MIN), (-0.0, 0)] {
+        for (coefficient, expected) in [
+            (f64::INFINITY, i16::MAX),
+            (f64::NEG_INFINITY, i16::MIN),
+            (-0.0, 0),
+        ] {
             assert_eq!(round_coefficient(coefficient), expected);
         }
     }
