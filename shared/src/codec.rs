@@ -1,19 +1,26 @@
 //! From pixels to quantised coefficients, and back only to look at them.
 //!
 //! Image → YCbCr → level shift → sampling → B×B orthonormal DCT-II → keep i + j < keep → round → ÷ quant, round.
-//! Every path to a format's values goes through [`Transform`] and [`quantise`], so that what a net is trained on is
-//! what is deployed.
+//! Every path to a format's values goes through [`Transform`] or [`Transforms`], which share their code, and through
+//! [`quantise`], so that what a net is trained on is what is deployed.
 //!
 //! The values of one image lie in **storage order**: for each anti-diagonal d, for each channel, for each
 //! coefficient (i, j) of d with i rising, for each block in row-major order. The values at a smaller keep are
 //! therefore a prefix of those at a larger one.
 
 mod colour;
+mod dct;
+mod forward;
+mod inverse;
 mod layout;
 mod place;
 mod places;
 mod quantiser;
+mod planes;
+mod round;
+mod row;
 mod transform;
+mod transforms;
 
 use crate::dataset::SIDE_MAX;
 use crate::format::{BadFormat, Family, Size};
@@ -24,7 +31,9 @@ pub use layout::{LAYOUT_BYTES, Layout};
 pub use place::place;
 pub(crate) use places::Places;
 pub(crate) use quantiser::Quantiser;
-pub use transform::{Transform, round_coefficient};
+pub use round::round_coefficient;
+pub use transform::Transform;
+pub use transforms::Transforms;
 
 /// An image as pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
