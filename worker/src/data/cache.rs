@@ -12,6 +12,7 @@ use copy::Fault;
 use imgcalc_shared::digest::Digest;
 use room::Room;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -39,7 +40,9 @@ pub struct CacheError {
 pub struct Cache {
     folder: PathBuf,
     room: Room,
-    /// Numbers of files that are being written.
+    /// What tells files that this writes from those of others: processes of two containers may have the same number.
+    mark: u64,
+    /// Files written so far.
     count: AtomicU64,
     /// Whether nothing is stored any more.
     given_up: AtomicBool,
@@ -70,6 +73,7 @@ impl Cache {
         let cache = Cache {
             folder: folder.to_path_buf(),
             room: Room::new(folder, bytes_max),
+            mark: RandomState::new().hash_one(std::process::id()),
             count: AtomicU64::new(0),
             given_up: AtomicBool::new(false),
             told_damage: AtomicBool::new(false),
@@ -151,8 +155,8 @@ impl Cache {
     }
 
     fn unfinished(&self, name: &str) -> PathBuf {
-        let (process, count) = (std::process::id(), self.count.fetch_add(1, Relaxed));
-        self.folder.join(format!("{name}-{process}-{count}.{UNFINISHED}"))
+        let (mark, count) = (self.mark, self.count.fetch_add(1, Relaxed));
+        self.folder.join(format!("{name}-{mark:x}-{count}.{UNFINISHED}"))
     }
 }
 
