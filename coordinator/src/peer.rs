@@ -24,7 +24,7 @@ use crate::leader::{
 use crate::ledger::{Record, State, Wanted};
 use crate::replica::log::{FolderDisk, Log, LogError, Recovered};
 use crate::replica::{Change, Identity, IdentityError, Message, Timing};
-use crate::view::{BuildView, Members, Overview};
+use crate::view::{Account, BuildView, Members, Overview};
 use drive::Input;
 use imgcalc_proto::security::Credentials;
 use imgcalc_shared::build::{Build, BuildId};
@@ -277,6 +277,14 @@ impl Peer {
             reply,
         })
         .await
+    }
+
+    /// A worker says what an attempt has read; whether anybody leads who takes it does not matter.
+    pub fn account(&self, token: u64, account: Account) {
+        // One that has no room for it now learns it from the next report.
+        let _ = self
+            .inputs
+            .try_send(Input::Request(Request::Account { token, account }));
     }
 
     /// A worker hands over a result.

@@ -61,6 +61,22 @@ pub struct Running {
     pub images_per_second: f64,
     /// Bytes of columns read.
     pub bytes_read: u64,
+    /// What reading from the base has cost.
+    #[serde(default)]
+    pub account: Account,
+}
+
+/// What reading from bases costs: soft, as a worker told it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// What tasks wanted.
+    pub bytes_asked: u64,
+    /// What came from the base, over a network or from its disk.
+    pub bytes_moved: u64,
+    /// Requests that read.
+    pub requests: u64,
+    /// What the cache on the worker's disk gave instead.
+    pub bytes_cached: u64,
 }
 
 /// All builds and workers.
@@ -134,6 +150,24 @@ pub struct WorkerView {
     pub task: Option<String>,
     /// Whether it is to end.
     pub draining: bool,
+    /// What its attempts have read since it introduced itself to this leader.
+    #[serde(default)]
+    pub account: Account,
+}
+
+impl std::ops::AddAssign for Account {
+    fn add_assign(&mut self, other: Account) {
+        let sums = [
+            (&mut self.bytes_asked, other.bytes_asked),
+            (&mut self.bytes_moved, other.bytes_moved),
+            (&mut self.requests, other.requests),
+            (&mut self.bytes_cached, other.bytes_cached),
+        ];
+        for (sum, more) in sums {
+            // Told by a worker: any number is possible.
+            *sum = sum.saturating_add(more);
+        }
+    }
 }
 
 impl BuildView {

@@ -18,6 +18,7 @@ mod reporter;
 mod sequence;
 mod shutdown;
 
+use crate::data::Account;
 use crate::failure::Failure;
 use crate::runner::protocol::Job;
 use crate::stages::Cadence;
@@ -62,6 +63,10 @@ pub struct Options {
     pub threads: u16,
     /// The program that has the `runner` and `hardware` verbs.
     pub program: PathBuf,
+    /// Folder that keeps what is read of remote bases, if any.
+    pub cache: Option<PathBuf>,
+    /// Most bytes of it.
+    pub cache_bytes_max: u64,
     /// When a training writes a checkpoint.
     pub cadence: Cadence,
     /// Time to end in after a signal or a drain.
@@ -151,6 +156,8 @@ async fn start_and_work(options: Options, shutdown: Shutdown) -> Result<(), Agen
     let recipe = Recipe {
         program: options.program,
         threads: options.threads,
+        cache: options.cache,
+        cache_bytes_max: options.cache_bytes_max,
         cadence: options.cadence,
     };
     let agent = Agent {
@@ -237,7 +244,8 @@ impl Agent {
             Err(what) => {
                 let Assignment { task, token, .. } = assignment;
                 let message = format!("the worker cannot read the task, is it of another version? {what}");
-                return hand_over::fail(&self.link, &task, token, Failure::application(message)).await;
+                let failure = Failure::application(message);
+                return hand_over::fail(&self.link, &task, token, failure, Account::default()).await;
             }
         };
         let Assignment {
@@ -250,11 +258,12 @@ impl Agent {
             token,
             weights,
         };
-        let result = match self.refusal(&base) {
-            Some(failure) => Err(failure),
+        let (result, account) = match self.refusal(&base) {
+            Some(failure) => (Err(failure), Account::default()),
             None => self.attempt(job, &build, &base).await?,
         };
-        let committed = hand_over::run(&self.link, &task, token, result).await?;
+        tracing::info!(task = id.0.short(), token, "{account}");
+        let committed = hand_over::run(&self.link, &task, token, result, account).await?;
         if committed && matches!(task, Task::Train { .. }) {
             self.leftovers.delete(base, id);
         }
@@ -273,7 +282,7 @@ impl Agent {
         job: Job,
         build: &str,
         base: &str,
-    ) -> Result<Result<Outcome, Failure>, LinkError> {
+    ) -> Result<(Result<Outcome, Failure>, Account), LinkError> {
         let mut reporter = Reporter::start(self.link.clone(), job.task.id(), job.token);
         let result = match self.runner_for(build, base).await {
             Ok(runner) => {
@@ -291,8 +300,8 @@ impl Agent {
                 format!("cannot start a runner: {error}"),
             )),
         };
-        reporter.finish().await;
-        Ok(result)
+        let account = reporter.finish().await;
+        Ok((result, account))
     }
 
     /// The warm runner if it fits, else a new one.

@@ -2,11 +2,15 @@
 //!
 //! Everything read is distrusted: a damaged or missing object gives a [`crate::failure::Failure`] that names it.
 
+mod account;
 mod base;
+mod cache;
 pub mod columns;
 pub mod dataset;
 pub mod files;
 pub(crate) mod image_file;
 pub mod pixels;
 
+pub use account::Account;
 pub use base::{Base, Limits};
+pub use cache::{Cache, CacheError};

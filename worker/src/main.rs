@@ -3,16 +3,20 @@
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use imgcalc_shared::profile::{hardware_class, hardware_class_gpu};
+use imgcalc_worker::data::Cache;
 use imgcalc_worker::stages::Cadence;
 use imgcalc_worker::{agent, runner, tools};
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 /// Most seconds any option takes.
 const SECONDS_MAX: f64 = 86_400.0;
+/// Smallest cache, bytes.
+const CACHE_BYTES_MIN: u64 = 1 << 20;
 
 /// Does what the coordinators of Image Calculator decide: columns, profiles, trainings.
 #[derive(Debug, Parser)]
@@ -49,6 +53,8 @@ struct AgentArgs {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     #[command(flatten)]
+    cache: CacheArgs,
+    #[command(flatten)]
     cadence: CadenceArgs,
     /// Seconds to end in after SIGTERM, SIGINT or a drain: three quarters for the checkpoint, the rest for telling of it.
     #[arg(long, default_value_t = 20.0, value_parser = seconds)]
@@ -59,6 +65,29 @@ struct AgentArgs {
     /// End when stdin ends: the worker of a program that must not leave one behind.
     #[arg(long)]
     exit_with_stdin: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+struct CacheArgs {
+    /// Folder on a local disk that keeps what is read of remote bases; the workers of a host may share it.
+    #[arg(long, value_name = "DIR", env = "IMGCALC_CACHE")]
+    cache: Option<PathBuf>,
+    /// How much it may hold: what was used longest ago goes first. A number of bytes or for example 500MB, 50GiB, 1TiB.
+    #[arg(long, value_name = "BYTES", default_value = "50GiB", value_parser = cache_bytes)]
+    #[arg(env = "IMGCALC_CACHE_BYTES_MAX")]
+    cache_bytes_max: u64,
+}
+
+impl CacheArgs {
+    fn open(&self) -> anyhow::Result<Option<Arc<Cache>>> {
+        // An empty variable is one that is not set.
+        let folder = self
+            .cache
+            .as_ref()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let open = |folder: &PathBuf| Cache::open(folder, self.cache_bytes_max).map(Arc::new);
+        Ok(folder.map(open).transpose()?)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -99,6 +128,8 @@ enum Verb {
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
         threads: u16,
         #[command(flatten)]
+        cache: CacheArgs,
+        #[command(flatten)]
         cadence: CadenceArgs,
     },
     #[command(flatten)]
@@ -136,6 +167,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Some(Verb::Runner {
             base,
             threads,
+            cache,
             cadence,
         }) => {
             imgcalc_engine::load_cuda();
@@ -143,6 +175,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             tracing::debug!(engine = imgcalc_engine::fingerprint(), "starts");
             let options = runner::Options {
                 base,
+                cache: cache.open()?,
                 threads,
                 cadence: cadence.into(),
             };
@@ -164,6 +197,9 @@ fn run_agent(args: AgentArgs) -> anyhow::Result<()> {
         host: args.host,
         base: args.base,
         threads: args.threads.unwrap_or_else(cores),
+        // Opened here only to tell at the start if it cannot be used.
+        cache: args.cache.open()?.and(args.cache.cache),
+        cache_bytes_max: args.cache.cache_bytes_max,
         program: std::env::current_exe().context("cannot find the program itself")?,
         cadence: args.cadence.into(),
         grace: Duration::from_secs_f64(args.grace_seconds),
@@ -225,6 +261,32 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..=SECONDS_MAX).contains(&seconds) => Ok(seconds),
         _ => Err(format!("write seconds from 0 to {SECONDS_MAX}")),
+    }
+}
+
+fn cache_bytes(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let units = [
+        ("", 1),
+        ("B", 1),
+        ("kB", 1_000),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("TiB", 1 << 40),
+    ];
+    let factor = units.iter().find(|(name, _)| *name == unit.trim_start());
+    let bytes = number.parse::<u64>().ok().zip(factor);
+    match bytes.and_then(|(number, (_, factor))| number.checked_mul(*factor)) {
+        Some(bytes) if bytes >= CACHE_BYTES_MIN => Ok(bytes),
+        Some(_) => Err("a cache holds at least 1MiB; for none leave --cache away".into()),
+        None => Err("write a whole number of bytes, for example 500MB, 50GiB or 1TiB".into()),
     }
 }
 

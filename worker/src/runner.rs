@@ -5,9 +5,10 @@
 //! of stdin ends it, in the middle of a job too: a runner never outlives its agent.
 
 mod inbox;
+mod meter;
 pub mod protocol;
 
-use crate::data::Base;
+use crate::data::{Base, Cache};
 use crate::failure::Failure;
 use crate::stages::{self, Attempt, Cadence, Context, Observer, Progress};
 use imgcalc_shared::task::Outcome;
@@ -18,10 +19,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// How a runner works.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Options {
     /// URL of the base all its jobs use.
     pub base: String,
+    /// Where what is read of a remote base is kept, if anywhere.
+    pub cache: Option<Arc<Cache>>,
     /// Threads a profile computes with.
     pub threads: u16,
     /// When a training writes a checkpoint.
@@ -57,7 +60,10 @@ fn attempt(
         let context = match context {
             Some(context) => context,
             None => {
-                let base = Base::open(&options.base)?;
+                let mut base = Base::open(&options.base)?;
+                if let Some(cache) = &options.cache {
+                    base = base.with_cache(cache.clone());
+                }
                 context.insert(Context::new(base, options.threads, options.cadence))
             }
         };
@@ -66,7 +72,9 @@ fn attempt(
             weights: job.weights.as_ref(),
         };
         let mut observer = Reporter { ending };
-        stages::run(&job.task, attempt, context, &mut observer)
+        meter::tell(&context.base().clone(), job.task.is_profile(), || {
+            stages::run(&job.task, attempt, context, &mut observer)
+        })
     });
     result.unwrap_or_else(|panic| {
         // What a panic left behind is not used again.

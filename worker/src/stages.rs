@@ -38,6 +38,11 @@ impl Context {
             planes: train::PlanesCache::default(),
         }
     }
+
+    /// Where its tasks read and write.
+    pub fn base(&self) -> &Base {
+        &self.base
+    }
 }
 
 /// One attempt of a task.

@@ -23,12 +23,15 @@ fn is_told_of_to_the_end(world: &World, coordinator: &Coordinator, token: u64) -
         (token, &task.id().to_string())
     );
     assert!(task.accepts(&outcome(&completed.outcome_json)));
+    let account = completed.account.unwrap();
+    assert!(account.requests > 0 && account.bytes_moved >= account.bytes_asked && account.bytes_cached == 0);
     let mut updates = book.updates.iter().filter(|update| update.token == token);
     assert!(updates.clone().is_sorted_by_key(|update| update.epoch));
     updates.next_back().is_some_and(|last| {
         (last.epoch, last.epochs) == (epochs, epochs)
             && (0.0..=1.0).contains(&last.accuracy)
             && last.bytes_read > 0
+            && last.account == completed.account
     })
 }
 

@@ -4,6 +4,7 @@ mod data_support;
 
 use data_support::*;
 use imgcalc_shared::codec::place;
+use imgcalc_shared::column::TAIL_BYTES;
 use imgcalc_shared::dataset::{Manifest, ObjectRef, Splits, manifest_key, name_key};
 use imgcalc_shared::encoded;
 use imgcalc_shared::format::Format;
@@ -23,8 +24,13 @@ fn small_groups(base: &Base) -> Manifest {
     let folder = tempfile::tempdir().unwrap();
     good_folder(folder.path(), 30);
     let imported = import(base, folder.path(), "--size 64x32").unwrap();
-    let pictures = dataset::load_pictures(base, &imported, 0..30).unwrap();
-    let groups = pictures.chunks(8).map(|group| {
+    in_groups(base, imported, 8)
+}
+
+fn in_groups(base: &Base, imported: Manifest, row_group: u32) -> Manifest {
+    let all = 0..imported.splits.total();
+    let pictures = dataset::load_pictures(base, &imported, all).unwrap();
+    let groups = pictures.chunks(row_group as usize).map(|group| {
         let pixels: Vec<u8> = group.iter().flat_map(|picture| picture.samples.clone()).collect();
         let object = imgcalc_worker::data::pixels::write(imported.size, imported.channels, &pixels);
         base.put_content("datasets/objects", object).unwrap()
@@ -32,7 +38,7 @@ fn small_groups(base: &Base) -> Manifest {
     let images: Vec<ObjectRef> = groups.collect();
     let mut manifest = Manifest {
         images,
-        row_group: 8,
+        row_group,
         ..imported
     };
     manifest.digest = manifest.computed_digest();
@@ -175,6 +181,87 @@ fn a_smaller_keep_reads_fewer_bytes() {
     };
     let (few, all) = (read(2), read(63));
     assert!(few < all, "{few} < {all}");
+}
+
+/// 8 images of 256 × 256 in two row groups, whose objects are longer than what is read for a footer.
+fn large_objects(base: &Base) -> Manifest {
+    let folder = tempfile::tempdir().unwrap();
+    good_folder(folder.path(), 8);
+    let imported = import(base, folder.path(), "--size 256x256").unwrap();
+    in_groups(base, imported, 4)
+}
+
+#[test]
+fn a_row_group_costs_two_requests_at_first_and_one_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = format!("file://{}", folder.path().display());
+    for url in ["memory://", &disk] {
+        let base = Base::open(url).unwrap();
+        let manifest = large_objects(&base);
+        let stored = format("1x1-b8-k15-q1");
+        make(&base, &manifest, stored, ALL).unwrap();
+        let key = |group| columns::key(&manifest.digest, stored.family(), 15, group);
+        let lengths = [0, 1].map(|group| base.size(&key(group)).unwrap());
+        assert!(
+            lengths.iter().all(|&length| length > 2 * TAIL_BYTES),
+            "{lengths:?}"
+        );
+
+        let read = |text: &str, images| {
+            let before = base.account();
+            load(&base, &manifest, 15, format(text), images).unwrap();
+            base.account() - before
+        };
+        let first = read("1x1-b8-k8-q20", 0..4);
+        assert_eq!(first.requests, 2, "its end and its prefix");
+        assert_eq!(first.bytes_moved, first.bytes_asked + TAIL_BYTES);
+        let again = read("1x1-b8-k8-q50", 1..2);
+        assert_eq!((again.requests, again.bytes_asked), (1, first.bytes_asked));
+        assert_eq!(again.bytes_moved, again.bytes_asked);
+        let smaller = read("1x1-b8-k3-q20", 0..4);
+        assert!(smaller.requests == 1 && smaller.bytes_moved < again.bytes_moved);
+        assert_eq!(read("1x1-b8-k15-q1", 2..6).requests, 3, "the second is new");
+        assert_eq!(read("1x1-b8-k15-q1", 0..8).requests, 2);
+
+        // Runs that meet within a row group share what is read of it.
+        let before = base.account();
+        let parts = [0..3, 3..5, 5..8];
+        let wanted = format("1x1-b8-k2-q7");
+        let [train, validation, test] = columns::load_parts(&base, &manifest, 15, wanted, parts).unwrap();
+        assert_eq!((base.account() - before).requests, 2);
+        let whole = load(&base, &manifest, 15, wanted, 0..8).unwrap();
+        assert_eq!([train, validation, test].concat(), whole);
+
+        // Written anew: the store refuses what is asked of the old one, and the new one is looked at.
+        make_other(&base, &manifest, stored);
+        let replaced = read("1x1-b8-k8-q20", 0..4);
+        assert_eq!(replaced.requests, 3);
+        let fresh = Base::open(&disk);
+        if base.url() == disk {
+            let planes = load(&fresh.unwrap(), &manifest, 15, wanted, 0..8).unwrap();
+            assert_eq!(load(&base, &manifest, 15, wanted, 0..8).unwrap(), planes);
+        }
+    }
+}
+
+/// Writes the first row group anew, with the images of the second.
+fn make_other(base: &Base, manifest: &Manifest, stored: Format) {
+    let mut swapped = manifest.clone();
+    swapped.images.swap(0, 1);
+    let key = columns::key(&manifest.digest, stored.family(), stored.keep(), 0);
+    base.delete(&key).unwrap();
+    make(base, &swapped, stored, ALL).unwrap();
+}
+
+#[test]
+fn an_object_that_fits_into_what_is_read_for_its_footer_costs_one_request() {
+    let base = Base::open("memory://").unwrap();
+    let manifest = small_groups(&base);
+    let format = format("1x1-b8-k1-q1");
+    make(&base, &manifest, format, ALL).unwrap();
+    let before = base.account();
+    load(&base, &manifest, 1, format, 0..8).unwrap();
+    assert_eq!((base.account() - before).requests, 1);
 }
 
 #[test]

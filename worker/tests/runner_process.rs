@@ -7,6 +7,7 @@ use agent_support::{PROGRAM, World, damage, measurement, wait_until};
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId, Trained};
+use imgcalc_worker::data::Account;
 use imgcalc_worker::runner::protocol::{self, Event, Job, LINE_BYTES_MAX, Request};
 use rustix::process::Signal;
 use std::io::{BufReader, Write};
@@ -17,6 +18,8 @@ struct Runner {
     process: Process,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
+    /// Of the last job, as it was told last.
+    account: Account,
 }
 
 impl Runner {
@@ -44,6 +47,7 @@ impl Runner {
         Runner {
             stdin: process.child.stdin.take(),
             stdout: BufReader::new(process.child.stdout.take().unwrap()),
+            account: Account::default(),
             process,
         }
     }
@@ -64,11 +68,15 @@ impl Runner {
         })));
     }
 
+    /// The next event that is not about bytes.
     fn next(&mut self) -> Event {
-        protocol::read_line(&mut self.stdout)
-            .unwrap()
-            .expect("an event")
-            .unwrap()
+        loop {
+            let event = protocol::read_line(&mut self.stdout).unwrap();
+            match event.expect("an event").unwrap() {
+                Event::Account(account) => self.account = account,
+                event => return event,
+            }
+        }
     }
 
     /// The event that ends the job.
@@ -216,7 +224,7 @@ fn disturbed_and_undisturbed_are_equal(epochs: u32) -> bool {
         match runner.end_of_job() {
             Event::Failed { class, .. } => assert_eq!(class, FailureClass::Preempted),
             Event::Done { .. } => return false,
-            Event::Progress(_) => unreachable!(),
+            Event::Progress(_) | Event::Account(_) => unreachable!(),
         }
         let log = runner.close();
         if token == 3 {
@@ -293,6 +301,7 @@ fn columns_in_memory_serve_the_next_link_and_weights_are_checked_before_use() {
     runner.job(&first, 1);
     let root = runner.trained();
     assert!(root.bytes_read > 0);
+    assert!(runner.account.bytes_moved >= root.bytes_read && runner.account.requests > 0);
 
     let mut link = world.training(1);
     let Task::Train { start, input, .. } = &mut link else {

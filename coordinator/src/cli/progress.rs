@@ -3,7 +3,7 @@
 use super::output::percent;
 use super::units;
 use crate::plan::{Plan, Stage};
-use crate::view::{BuildView, Running};
+use crate::view::{Account, BuildView, Running};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::task::{Outcome, Task};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -155,7 +155,24 @@ pub(super) fn running_words(running: &Running) -> String {
         }
         words += &format!(", {:.0} images/s", running.images_per_second);
     }
+    if let Some(account) = account_words(&running.account) {
+        words += &format!(", read {account}");
+    }
     words
+}
+
+/// What reading has cost, in words; none before the first request.
+pub(super) fn account_words(account: &Account) -> Option<String> {
+    let bytes = |bytes| units::bytes(bytes as f64);
+    let requests = match account.requests {
+        1 => "1 request".to_string(),
+        many => format!("{many} requests"),
+    };
+    let mut words = format!("{} in {requests}", bytes(account.bytes_moved));
+    if account.bytes_cached > 0 {
+        words += &format!(", {} from the cache", bytes(account.bytes_cached));
+    }
+    (account.requests > 0 || account.bytes_cached > 0).then_some(words)
 }
 
 /// Bytes of columns that finished and running trainings read.
@@ -199,4 +216,36 @@ pub(super) fn time_left(build: &Build, plan: &Plan, view: &BuildView) -> Option<
     let unknown = plan.chain_expected.saturating_sub(plan.progress(Stage::Chain).1) as f64;
     let mean = chain.iter().sum::<f64>() / chain.len().max(1) as f64 * f64::from(build.transfer.epochs);
     (cost_done > 0.0).then(|| spent / cost_done * (cost_left + unknown * mean))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_told_in_words_once_something_was_read() {
+        let account = Account::default();
+        assert_eq!(account_words(&account), None);
+        let one = Account {
+            bytes_moved: 100,
+            requests: 1,
+            ..account
+        };
+        assert_eq!(account_words(&one).unwrap(), "100 B in 1 request");
+        let many = Account {
+            bytes_moved: 1_288_490_189,
+            requests: 340,
+            bytes_cached: 966_367_642,
+            ..account
+        };
+        let expected = "1.20 GiB in 340 requests, 921.6 MiB from the cache";
+        assert_eq!(account_words(&many).unwrap(), expected);
+        let running = Running {
+            worker: "w".into(),
+            what: "train".into(),
+            account: one,
+            ..Running::default()
+        };
+        assert_eq!(running_words(&running), "w: train, read 100 B in 1 request");
+    }
 }

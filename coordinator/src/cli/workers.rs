@@ -3,6 +3,7 @@
 use super::at::At;
 use super::group::Client;
 use super::output;
+use super::progress;
 use super::source::Source;
 use imgcalc_proto::v1::DrainRequest;
 use std::time::Duration;
@@ -56,9 +57,10 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
                         "works".into()
                     },
                     task,
+                    progress::account_words(&worker.account).unwrap_or_else(|| "-".into()),
                 ]
             });
-            output::table(&["worker", "host", "hardware", "state", "task"], rows);
+            output::table(&["worker", "host", "hardware", "state", "task", "read"], rows);
         }
         Verb::Drain {
             worker,

@@ -23,6 +23,7 @@ impl Core {
             };
         };
         held.heard_at_ms = now_ms;
+        held.account = progress.account.unwrap_or(held.account);
         let epoch_before = held.progress.as_ref().map_or(0, |progress| progress.epoch);
         if !progress.log.is_empty() {
             self.logbook.write(&held.build, &held.worker, &progress.log);
@@ -42,7 +43,7 @@ impl Core {
     }
 
     pub(super) fn complete(&mut self, task: TaskId, token: u64, outcome: Box<Outcome>, now_ms: u64) -> Said {
-        let held = self.workers.held.remove(token);
+        let held = self.take_held(token);
         let words = outcome_words(&outcome);
         match self.propose(Command::Complete {
             task,
@@ -54,7 +55,7 @@ impl Core {
                 // Any other attempt at this task is void now.
                 let others: Vec<u64> = self.workers.held.of_task(&task).collect();
                 for token in others {
-                    self.workers.held.remove(token);
+                    self.take_held(token);
                 }
                 if let Some(held) = held {
                     self.exclusions.completed(task, &held.host, now_ms);
@@ -80,7 +81,7 @@ impl Core {
         message: String,
         now_ms: u64,
     ) {
-        let held = self.workers.held.remove(token);
+        let held = self.take_held(token);
         let effect = self.propose(Command::Fail {
             task,
             token,
@@ -102,6 +103,13 @@ impl Core {
             let line = format!("{}: {class}: {message}{end}", held.what);
             self.logbook.write(&held.build, &held.worker, &line);
         }
+    }
+
+    /// Ends an attempt; what it read stays on its worker's account.
+    fn take_held(&mut self, token: u64) -> Option<Held> {
+        let held = self.workers.held.remove(token)?;
+        self.workers.charge(&held.worker, held.account);
+        Some(held)
     }
 
     /// A worker asks for work only when it is at nothing: what an earlier question of it was answered with never

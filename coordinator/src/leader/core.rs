@@ -9,7 +9,7 @@ use super::request::{Directive, LeaderError, Reply, Request};
 use super::workers::Workers;
 use crate::ledger::{BuildPhase, BuildState, Command, Effect, Phase, State, Wanted};
 use crate::plan::Standing;
-use crate::view::{BuildView, Overview};
+use crate::view::{Account, BuildView, Overview};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::TaskId;
 use std::collections::BTreeMap;
@@ -63,6 +63,7 @@ impl Core {
                     // Nobody could report while no leader was there: the lease starts anew at the first look.
                     heard_at_ms: u64::MAX,
                     progress: None,
+                    account: Account::default(),
                 };
                 workers.held.insert(token, held);
             }
@@ -207,6 +208,7 @@ impl Core {
                     self.reply(reply, Ok(directive));
                 }
             }
+            Request::Account { token, account } => self.workers.held.account(token, account),
             Request::Drain {
                 worker,
                 cancel,

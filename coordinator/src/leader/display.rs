@@ -14,6 +14,7 @@ impl Core {
                 let base = Running {
                     what: held.what.clone(),
                     worker: held.worker.clone(),
+                    account: held.account,
                     ..Running::default()
                 };
                 match &held.progress {
@@ -44,6 +45,7 @@ impl Core {
                 .next()
                 .map(|(_, held)| held.what.clone()),
             draining: self.workers.is_draining(&known.facts.name),
+            account: self.workers.account(&known.facts.name),
         };
         self.workers.known.values().map(view).collect()
     }

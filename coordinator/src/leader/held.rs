@@ -1,6 +1,7 @@
 //! Attempts that run, found by fencing token, by worker, by task and by build.
 
 use super::request::{Lease, Progress};
+use crate::view::Account;
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::TaskId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ pub(super) struct Held {
     pub(super) sequence: u64,
     pub(super) heard_at_ms: u64,
     pub(super) progress: Option<Progress>,
+    /// What it has read.
+    pub(super) account: Account,
 }
 
 /// All of them.
@@ -41,6 +44,7 @@ impl Held {
             sequence,
             heard_at_ms: now_ms,
             progress: None,
+            account: Account::default(),
         }
     }
 }
@@ -72,6 +76,13 @@ impl HeldAttempts {
 
     pub(super) fn get_mut(&mut self, token: u64) -> Option<&mut Held> {
         self.by_token.get_mut(&token)
+    }
+
+    /// Notes what an attempt has read, if it still runs.
+    pub(super) fn account(&mut self, token: u64, account: Account) {
+        if let Some(held) = self.by_token.get_mut(&token) {
+            held.account = account;
+        }
     }
 
     /// By token, earliest first.

@@ -1,7 +1,7 @@
 //! What the leader is asked, and what it says.
 
 use crate::ledger::{Record, Wanted};
-use crate::view::{BuildView, Overview};
+use crate::view::{Account, BuildView, Overview};
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
@@ -100,6 +100,8 @@ pub struct Progress {
     pub images_per_second: f64,
     /// Bytes of columns read.
     pub bytes_read: u64,
+    /// What reading from the base has cost, if the worker says so.
+    pub account: Option<Account>,
     /// Log lines since the last report.
     pub log: String,
 }
@@ -174,6 +176,11 @@ pub(crate) enum Request {
         progress: Box<Progress>,
         reply: Reply<Directive>,
     },
+    /// What an attempt has read. Nobody waits for an answer: it changes nothing that is decided.
+    Account {
+        token: u64,
+        account: Account,
+    },
     Complete {
         task: TaskId,
         token: u64,
@@ -221,6 +228,7 @@ impl Request {
             Request::Base { reply, .. } => say(reply, error),
             Request::Lease { reply, .. } => say(reply, error),
             Request::Progress { reply, .. } => say(reply, error),
+            Request::Account { .. } => {}
             Request::Complete { reply, .. } => say(reply, error),
             Request::Drain { reply, .. } => say(reply, error),
         }

@@ -2,6 +2,7 @@
 
 use super::held::{Held, HeldAttempts};
 use super::request::{Asked, LeaderError, Reply, WorkerFacts};
+use crate::view::Account;
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::format::Family;
 use imgcalc_shared::task::TaskId;
@@ -39,6 +40,8 @@ pub(super) struct Known {
     pub(super) asking: Option<Question>,
     /// What it did last and its runner may still hold.
     pub(super) finished: Option<Finished>,
+    /// What its ended attempts have read.
+    account: Account,
 }
 
 /// A worker's open question for work.
@@ -75,6 +78,7 @@ impl Workers {
             heard_at_ms: now_ms,
             asking: None,
             finished: None,
+            account: Account::default(),
         };
         let name = known.facts.name.clone();
         self.forget(&name);
@@ -219,6 +223,23 @@ impl Workers {
             });
             self.returning.insert(held.worker.clone());
         }
+    }
+
+    /// Adds what an attempt that ended has read.
+    pub(super) fn charge(&mut self, worker: &str, account: Account) {
+        if let Some(known) = self.known.get_mut(worker) {
+            known.account += account;
+        }
+    }
+
+    /// What a worker's attempts have read, ended and running.
+    pub(super) fn account(&self, worker: &str) -> Account {
+        let ended = self.known.get(worker).map(|known| known.account);
+        let mut sum = ended.unwrap_or_default();
+        for (_, held) in self.held.of_worker(worker) {
+            sum += held.account;
+        }
+        sum
     }
 
     /// Notes that a build was given an attempt.

@@ -5,6 +5,7 @@ use crate::leader::{Asked, Directive, Lease, Progress, Said, Terms, WorkerFacts}
 use crate::ledger::{BuildPhase, Wanted};
 use crate::plan::testing;
 use crate::replica::{Identity, Timing};
+use crate::view::Account;
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::task::FailureClass;
 use std::path::Path;
@@ -87,6 +88,7 @@ fn progress(lease: &Lease, worker: &str) -> Progress {
         accuracy: None,
         images_per_second: 0.0,
         bytes_read: 0,
+        account: None,
         log: String::new(),
     }
 }
@@ -150,6 +152,54 @@ async fn a_build_ends_when_a_worker_did_all_and_a_restart_repeats_nothing() {
         "{done} done, {shared} of {} shared",
         all.len()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_attempts_read_is_shown_of_each_and_adds_up_on_their_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let leader = leader(folder.path()).await;
+    let (build, _) = leader.submit(testing::build(), 0).await.unwrap();
+    register(&leader, "w", "h").await;
+    let account = |bytes| Account {
+        bytes_asked: bytes,
+        bytes_moved: bytes + 1,
+        requests: 2,
+        bytes_cached: 3,
+    };
+    let of_worker = async || leader.overview().await.unwrap().workers[0].account;
+    let first = lease(&leader, "w").await;
+    let report = Progress {
+        account: Some(account(10)),
+        ..progress(&first, "w")
+    };
+    leader.progress(report).await.unwrap();
+    // A worker of an earlier release says nothing: what is known stays.
+    leader.progress(progress(&first, "w")).await.unwrap();
+    let running = leader.view(build.clone()).await.unwrap().running;
+    assert_eq!((running.len(), running[0].account), (1, account(10)));
+    assert_eq!(of_worker().await, account(10));
+
+    // The last word comes with the result.
+    leader.account(first.token, account(20));
+    complete(&leader, &first).await;
+    assert_eq!(of_worker().await, account(20));
+    let second = lease(&leader, "w").await;
+    leader.account(second.token, account(100));
+    let both = Account {
+        bytes_asked: 120,
+        bytes_moved: 122,
+        requests: 4,
+        bytes_cached: 6,
+    };
+    assert_eq!(of_worker().await, both);
+    let (task, class) = (second.task.id(), FailureClass::Preempted);
+    leader
+        .fail(task, second.token, class, "drained".into())
+        .await
+        .unwrap();
+    assert_eq!(of_worker().await, both);
+    leader.account(second.token, account(1000));
+    assert_eq!(of_worker().await, both, "an attempt that is over reads no more");
 }
 
 #[tokio::test(flavor = "multi_thread")]

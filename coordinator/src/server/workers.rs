@@ -4,6 +4,7 @@ use super::results::Results;
 use super::status;
 use crate::leader::{Asked, Directive as Told, Progress, Said, WorkerFacts};
 use crate::peer::Peer;
+use crate::view;
 use imgcalc_proto::v1::workers_server::Workers;
 use imgcalc_proto::v1::*;
 use imgcalc_proto::{PROTOCOL, failure_class_from_wire, from_wire, task_id_from_wire, to_wire};
@@ -30,6 +31,12 @@ impl Service {
         Service {
             peer,
             results: Results::default(),
+        }
+    }
+
+    fn account(&self, token: u64, account: Option<Account>) {
+        if let Some(account) = account {
+            self.peer.account(token, told(account));
         }
     }
 }
@@ -149,8 +156,10 @@ impl Workers for Service {
             task,
             token,
             outcome_json,
-            ..
+            account,
+            worker: _,
         } = request.into_inner();
+        self.account(token, account);
         let task = task_id_from_wire(&task).map_err(|status| *status)?;
         let outcome = from_wire("outcome_json", &outcome_json).map_err(|status| *status)?;
         let base = self.peer.base_of(task, token).await.map_err(status)?;
@@ -185,8 +194,10 @@ impl Workers for Service {
             token,
             class,
             message,
-            ..
+            account,
+            worker: _,
         } = request.into_inner();
+        self.account(token, account);
         let task = task_id_from_wire(&task).map_err(|status| *status)?;
         let class = failure_class_from_wire(&class).map_err(|status| *status)?;
         self.peer
@@ -218,6 +229,16 @@ fn progress(update: ProgressUpdate) -> Result<Progress, Box<Status>> {
         accuracy: Some(update.accuracy).filter(|accuracy| (0.0..=1.0).contains(accuracy)),
         images_per_second: update.images_per_second,
         bytes_read: update.bytes_read,
+        account: update.account.map(told),
         log: update.log,
     })
+}
+
+fn told(account: Account) -> view::Account {
+    view::Account {
+        bytes_asked: account.bytes_asked,
+        bytes_moved: account.bytes_moved,
+        requests: account.requests,
+        bytes_cached: account.bytes_cached,
+    }
 }

@@ -182,6 +182,7 @@ impl World {
             accuracy: None,
             images_per_second: 0.0,
             bytes_read: 0,
+            account: None,
             log: String::new(),
         };
         let (peer, caller) = (worker.at, Caller::Worker(number, worker.process, true));

@@ -35,6 +35,7 @@ pub(super) async fn run(
         tokio::select! {
             said = runner.next() => match said {
                 Some(Said::Event(Event::Progress(progress))) => reporter.progress(&progress),
+                Some(Said::Event(Event::Account(account))) => reporter.account(account),
                 Some(Said::Line(line)) => reporter.log(&line),
                 Some(Said::Nonsense(what)) => tracing::warn!("the runner says what is no event: {what}"),
                 Some(Said::Event(Event::Done { outcome })) => {

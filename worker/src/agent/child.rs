@@ -26,6 +26,8 @@ pub(super) struct Recipe {
     /// The program with the `runner` verb.
     pub(super) program: PathBuf,
     pub(super) threads: u16,
+    pub(super) cache: Option<PathBuf>,
+    pub(super) cache_bytes_max: u64,
     pub(super) cadence: Cadence,
 }
 
@@ -61,8 +63,14 @@ impl Runner {
     pub(super) fn spawn(recipe: &Recipe, base: &str) -> io::Result<Runner> {
         let threads = recipe.threads.to_string();
         let seconds = |duration: Duration| duration.as_secs_f64().to_string();
+        let cache = recipe
+            .cache
+            .iter()
+            .flat_map(|folder| ["--cache".as_ref(), folder.as_os_str()]);
         let mut child = Command::new(&recipe.program)
             .arg("runner")
+            .args(cache)
+            .args(["--cache-bytes-max", &recipe.cache_bytes_max.to_string()])
             .args(["--threads", &threads, "--base", base])
             .args(["--checkpoint-seconds-min", &seconds(recipe.cadence.min)])
             .args(["--checkpoint-seconds-max", &seconds(recipe.cadence.max)])
@@ -227,6 +235,8 @@ mod tests {
         let recipe = Recipe {
             program,
             threads: 1,
+            cache: None,
+            cache_bytes_max: 1 << 30,
             cadence: Cadence {
                 min: Duration::ZERO,
                 max: Duration::ZERO,

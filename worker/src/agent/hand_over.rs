@@ -1,6 +1,8 @@
 //! How an attempt ended, told to a coordinator however long it takes to reach one.
 
 use super::link::{CALL_LIMIT, Link, LinkError};
+use super::reporter;
+use crate::data::Account;
 use crate::failure::Failure;
 use imgcalc_proto::to_wire;
 use imgcalc_proto::v1::{CompleteRequest, FailRequest};
@@ -16,9 +18,10 @@ pub(super) async fn run(
     task: &Task,
     token: u64,
     result: Result<Outcome, Failure>,
+    account: Account,
 ) -> Result<bool, LinkError> {
     let failure = match result {
-        Ok(outcome) => match complete(link, task, token, &outcome).await {
+        Ok(outcome) => match complete(link, task, token, &outcome, account).await {
             // It answers, but not to this: the attempt must not stay open.
             Err(LinkError::Refused(status)) => {
                 let why = status.message();
@@ -28,12 +31,18 @@ pub(super) async fn run(
         },
         Err(failure) => failure,
     };
-    fail(link, &task.id().to_string(), token, failure).await?;
+    fail(link, &task.id().to_string(), token, failure, account).await?;
     Ok(false)
 }
 
 /// Ends an attempt that failed or is handed back.
-pub(super) async fn fail(link: &Link, task: &str, token: u64, failure: Failure) -> Result<(), LinkError> {
+pub(super) async fn fail(
+    link: &Link,
+    task: &str,
+    token: u64,
+    failure: Failure,
+    account: Account,
+) -> Result<(), LinkError> {
     tracing::warn!(task, token, "fails: {failure}");
     let request = FailRequest {
         worker: String::new(),
@@ -42,6 +51,7 @@ pub(super) async fn fail(link: &Link, task: &str, token: u64, failure: Failure) 
         // The name alone, without the quotes of JSON.
         class: to_wire(&failure.class).trim_matches('"').to_string(),
         message: failure.message.chars().take(MESSAGE_CHARS_MAX).collect(),
+        account: Some(reporter::to_wire(account)),
     };
     let call = link.call(CALL_LIMIT, |mut client, worker| {
         let request = FailRequest {
@@ -59,13 +69,20 @@ pub(super) async fn fail(link: &Link, task: &str, token: u64, failure: Failure) 
     }
 }
 
-async fn complete(link: &Link, task: &Task, token: u64, outcome: &Outcome) -> Result<bool, LinkError> {
+async fn complete(
+    link: &Link,
+    task: &Task,
+    token: u64,
+    outcome: &Outcome,
+    account: Account,
+) -> Result<bool, LinkError> {
     let id = task.id();
     let request = CompleteRequest {
         worker: String::new(),
         task: id.to_string(),
         token,
         outcome_json: to_wire(outcome),
+        account: Some(reporter::to_wire(account)),
     };
     let call = link.call(CALL_LIMIT, |mut client, worker| {
         let request = CompleteRequest {

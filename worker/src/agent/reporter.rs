@@ -2,6 +2,7 @@
 
 use super::backoff::Backoff;
 use super::link::{Again, CALL_LIMIT, Link, LinkError};
+use crate::data::Account;
 use crate::stages::Progress;
 use imgcalc_proto::v1::{Directive, ProgressUpdate};
 use imgcalc_shared::task::TaskId;
@@ -52,8 +53,19 @@ struct Pending {
     update: ProgressUpdate,
     /// Epochs done when the last update left.
     epoch_told: u32,
+    account: Account,
     log_cut: bool,
     closing: bool,
+}
+
+/// An account as coordinators are told it.
+pub(super) fn to_wire(account: Account) -> imgcalc_proto::v1::Account {
+    imgcalc_proto::v1::Account {
+        bytes_asked: account.bytes_asked,
+        bytes_moved: account.bytes_moved,
+        requests: account.requests,
+        bytes_cached: account.bytes_cached,
+    }
 }
 
 impl Reporter {
@@ -68,6 +80,7 @@ impl Reporter {
             pending: Mutex::new(Pending {
                 update,
                 epoch_told: 0,
+                account: Account::default(),
                 log_cut: false,
                 closing: false,
             }),
@@ -100,6 +113,14 @@ impl Reporter {
         }
     }
 
+    /// Tells what the attempt has read, at the next heartbeat.
+    pub(super) fn account(&self, account: Account) {
+        self.desk.with(|pending| {
+            pending.update.account = Some(to_wire(account));
+            pending.account = account;
+        });
+    }
+
     /// Adds a line to the log that goes with the next update.
     pub(super) fn log(&self, line: &str) {
         self.desk.with(|pending| pending.add_log(line));
@@ -113,11 +134,12 @@ impl Reporter {
         }
     }
 
-    /// Sends what is still to be told, if a coordinator takes it now.
-    pub(super) async fn finish(mut self) {
+    /// Sends what is still to be told, if a coordinator takes it now. Gives what the attempt has read.
+    pub(super) async fn finish(mut self) -> Account {
         self.desk.with(|pending| pending.closing = true);
         self.desk.changed.notify_one();
         let _ = tokio::time::timeout(LAST_LIMIT, &mut self.task).await;
+        self.desk.with(|pending| pending.account)
     }
 }
 

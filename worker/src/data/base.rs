@@ -6,12 +6,16 @@
 mod again;
 mod credentials;
 mod errors;
+mod known;
 mod limits;
 mod open;
+mod read;
 mod reason;
 mod s3;
 mod transfer;
 
+use super::account::{Account, Meter};
+use super::cache::Cache;
 use crate::failure::Failure;
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -21,16 +25,18 @@ use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use open::Opened;
 use reason::Reason;
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+pub(crate) use known::{Identity, Known, Tail};
 pub use limits::Limits;
 
 /// A handle of a base. Clones share one connection and one account of bytes.
 #[derive(Clone, Debug)]
 pub struct Base {
     inner: Arc<Inner>,
+    /// Only where a network lies between.
+    cache: Option<Arc<Cache>>,
 }
 
 #[derive(Debug)]
@@ -44,11 +50,12 @@ struct Inner {
     /// the calling thread, which a profile counts on.
     runtime: Option<tokio::runtime::Runtime>,
     limits: Limits,
+    /// Of reads: the disk and memory move whole objects at no extra cost.
+    read_limits: Limits,
     /// Whether the place is known to be there: a store may answer for a missing place as for a missing object.
     place_seen: AtomicBool,
-    requests: AtomicU64,
-    bytes_read: AtomicU64,
-    bytes_written: AtomicU64,
+    known: Known,
+    meter: Meter,
 }
 
 impl Base {
@@ -66,20 +73,33 @@ impl Base {
             unsynced,
             runtime,
         } = open::open(url, settings, &limits)?;
-        let count = || AtomicU64::new(0);
+        let mut read_limits = limits.clone();
+        if runtime.is_none() {
+            read_limits.request_bytes_max = u64::MAX;
+        }
         Ok(Base {
+            cache: None,
             inner: Arc::new(Inner {
                 url,
                 store,
                 unsynced,
                 runtime,
                 limits,
+                read_limits,
                 place_seen: AtomicBool::new(false),
-                requests: count(),
-                bytes_read: count(),
-                bytes_written: count(),
+                known: Known::default(),
+                meter: Meter::default(),
             }),
         })
+    }
+
+    /// The same base with a cache on local disk, if a network lies between; otherwise the cache would only be a copy of
+    /// one disk on another.
+    pub fn with_cache(self, cache: Arc<Cache>) -> Base {
+        Base {
+            cache: self.is_remote().then_some(cache),
+            ..self
+        }
     }
 
     /// Where it is.
@@ -87,69 +107,24 @@ impl Base {
         &self.inner.url
     }
 
-    /// Read requests so far.
-    pub fn requests(&self) -> u64 {
-        self.inner.requests.load(Relaxed)
+    /// What was read so far; the difference of two accounts is what was read between them.
+    pub fn account(&self) -> Account {
+        self.inner.meter.account()
     }
 
-    /// Bytes read so far.
+    /// Requests that read, so far.
+    pub fn requests(&self) -> u64 {
+        self.account().requests
+    }
+
+    /// Bytes read so far, without what a cache gave.
     pub fn bytes_read(&self) -> u64 {
-        self.inner.bytes_read.load(Relaxed)
+        self.account().bytes_moved
     }
 
     /// Bytes written so far.
     pub fn bytes_written(&self) -> u64 {
-        self.inner.bytes_written.load(Relaxed)
-    }
-
-    /// A whole object.
-    pub fn get(&self, key: &str) -> Result<Bytes, Failure> {
-        let path = path(key)?;
-        let bytes = self
-            .wait(async || match self.is_remote() {
-                true => transfer::read(self.store(), &path, &self.inner.limits).await,
-                false => self.store().get(&path).await?.bytes().await,
-            })
-            .map_err(|error| self.failed("read", key, error))?;
-        Ok(self.count(bytes))
-    }
-
-    /// The bytes `range` of an object; an error when it is shorter.
-    pub fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, Failure> {
-        if range.is_empty() {
-            return Ok(Bytes::new());
-        }
-        let path = path(key)?;
-        let bytes = self
-            .wait(async || match self.is_remote() {
-                true => transfer::read_range(self.store(), &path, range.clone(), &self.inner.limits).await,
-                false => self.store().get_range(&path, range.clone()).await,
-            })
-            .map_err(|error| self.failed_range(key, range.clone(), error))?;
-        // A store answers a range beyond the end with what there is.
-        if bytes.len() as u64 != range.end - range.start {
-            return Err(self.truncated(key, self.size(key)?, range.end));
-        }
-        Ok(self.count(bytes))
-    }
-
-    /// A whole object, after its length and digest were compared with what is recorded of it.
-    pub fn get_verified(&self, object: &ObjectRef) -> Result<Bytes, Failure> {
-        let damaged =
-            |what: String| Failure::bad_data(format!("{} in {} is damaged: {what}", object.key, self.url()));
-        // Asked before it is read, so that nothing is allocated for an object that cannot be the right one.
-        let bytes = self.size(&object.key)?;
-        if bytes != object.bytes {
-            return Err(damaged(format!(
-                "it has {bytes} bytes, {} are recorded",
-                object.bytes
-            )));
-        }
-        let bytes = self.get(&object.key)?;
-        if Digest::of(&bytes) != object.digest {
-            return Err(damaged("its content does not have the recorded digest".into()));
-        }
-        Ok(bytes)
+        self.inner.meter.written()
     }
 
     /// Writes an object, replacing one that is there; readers see the old one or the new one, whole. On disk it has
@@ -180,7 +155,7 @@ impl Base {
             .wait(async || self.create(&path, &bytes).await)
             .map_err(|error| self.failed("write", key, error))?;
         if written {
-            self.inner.bytes_written.fetch_add(length, Relaxed);
+            self.inner.meter.wrote(length);
         }
         Ok(written)
     }
@@ -192,7 +167,7 @@ impl Base {
         let length = bytes.len() as u64;
         self.wait(async || self.send(store, &path, bytes.clone()).await)
             .map_err(|error| self.failed("write", key, error))?;
-        self.inner.bytes_written.fetch_add(length, Relaxed);
+        self.inner.meter.wrote(length);
         Ok(())
     }
 
@@ -212,43 +187,6 @@ impl Base {
         Ok(object)
     }
 
-    /// Whether there is an object of this key.
-    pub fn exists(&self, key: &str) -> Result<bool, Failure> {
-        Ok(self.head(key)?.is_some())
-    }
-
-    /// The length of an object, if it is there.
-    pub fn head(&self, key: &str) -> Result<Option<u64>, Failure> {
-        let path = path(key)?;
-        match self.wait(async || self.store().head(&path).await) {
-            Ok(meta) => {
-                self.inner.place_seen.store(true, Relaxed);
-                Ok(Some(meta.size))
-            }
-            Err(StoreError::NotFound { .. }) => self.look_for_place(key).map(|()| None),
-            Err(error) => Err(self.failed("read", key, error)),
-        }
-    }
-
-    /// The length of an object that must be there.
-    pub fn size(&self, key: &str) -> Result<u64, Failure> {
-        self.head(key)?.ok_or_else(|| self.missing(key))
-    }
-
-    /// Keys and lengths of the objects below a folder, in the order of their keys.
-    pub fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, Failure> {
-        let path = path(prefix)?;
-        let found: Vec<object_store::ObjectMeta> = self
-            .wait(async || self.store().list(Some(&path)).try_collect().await)
-            .map_err(|error| self.failed("list", prefix, error))?;
-        let mut keys: Vec<(String, u64)> = found
-            .into_iter()
-            .map(|meta| (meta.location.to_string(), meta.size))
-            .collect();
-        keys.sort_unstable();
-        Ok(keys)
-    }
-
     /// Removes an object; none being there is fine.
     pub fn delete(&self, key: &str) -> Result<(), Failure> {
         let path = path(key)?;
@@ -263,14 +201,8 @@ impl Base {
         let path = path(&object.key)?;
         self.wait(async || self.send(self.store(), &path, bytes.clone()).await)
             .map_err(|error| self.failed("write", &object.key, error))?;
-        self.inner.bytes_written.fetch_add(object.bytes, Relaxed);
+        self.inner.meter.wrote(object.bytes);
         Ok(())
-    }
-
-    fn count(&self, bytes: Bytes) -> Bytes {
-        self.inner.requests.fetch_add(1, Relaxed);
-        self.inner.bytes_read.fetch_add(bytes.len() as u64, Relaxed);
-        bytes
     }
 
     async fn send(&self, store: &dyn ObjectStore, path: &Path, bytes: Bytes) -> object_store::Result<()> {
@@ -303,7 +235,11 @@ impl Base {
         if !self.is_remote() || self.inner.place_seen.load(Relaxed) {
             return Ok(());
         }
-        match self.wait(async || self.store().list(None).try_next().await) {
+        let look = async || {
+            self.inner.meter.request();
+            self.store().list(None).try_next().await
+        };
+        match self.wait(look) {
             Err(error) if Reason::of(&error) == Reason::NoPlace => Err(self.failed("read", key, error)),
             // Who may not list finds out by reading.
             _ => {

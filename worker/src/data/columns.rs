@@ -2,9 +2,11 @@
 //!
 //! They are stored undivided, so that one set serves every quantisation factor, and every keep up to the stored one.
 
+mod ahead;
 mod load;
+mod object;
 
-use super::base::Base;
+use super::base::{Base, Identity};
 use super::{dataset, pixels};
 use crate::failure::Failure;
 use imgcalc_shared::codec::{CodecError, Layout, Picture, Transform};
@@ -14,9 +16,9 @@ use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Family;
 use imgcalc_shared::task::FailureClass;
 use rayon::prelude::*;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
-pub use load::load_planes;
+pub use load::{load_parts, load_planes};
 
 /// Key of the columns of one row group.
 pub fn key(dataset: &Digest, family: Family, keep: u16, group: u32) -> String {
@@ -61,19 +63,24 @@ pub fn stored_keep(
     images: Splits,
 ) -> Result<u16, Failure> {
     let folder = format!("columns/{}", manifest.digest);
-    let there: HashSet<String> = base.list(&folder)?.into_iter().map(|(key, _)| key).collect();
+    let there: HashMap<String, Identity> = base.list_identities(&folder)?.into_iter().collect();
     let groups = groups(manifest, images);
-    let serves = |&stored: &u16| {
-        groups
-            .iter()
-            .all(|&group| there.contains(&key(&manifest.digest, family, stored, group)))
+    let keys = |stored| {
+        let key = move |&group| key(&manifest.digest, family, stored, group);
+        groups.iter().map(key)
     };
-    (keep..2 * family.block).find(serves).ok_or_else(|| {
+    let serves = |&stored: &u16| keys(stored).all(|key| there.contains_key(&key));
+    let stored = (keep..2 * family.block).find(serves).ok_or_else(|| {
         Failure::bad_data(format!(
             "there are no columns of {family} with keep {keep} or more for these images in {folder} in {}",
             base.url()
         ))
-    })
+    })?;
+    for key in keys(stored) {
+        // They are read next: what is in a cache, or was read before, need not be looked at once more.
+        base.known().see(&key, there[&key].clone());
+    }
+    Ok(stored)
 }
 
 /// The coefficients of pictures of one shape in storage order, computed on all cores.

@@ -3,6 +3,7 @@
 //! Every request [`Request::Job`] is answered by any number of progress events and exactly one [`Event::Done`] or
 //! [`Event::Failed`]. A line that is no request is answered by a failure, so the agent never waits in vain.
 
+use crate::data::Account;
 use crate::failure::Failure;
 use crate::stages::Progress;
 use imgcalc_shared::dataset::ObjectRef;
@@ -43,6 +44,8 @@ pub struct Job {
 pub enum Event {
     /// How far the job is.
     Progress(Progress),
+    /// What the job has read so far; the last one comes before the job ends.
+    Account(Account),
     /// The job's outcome; ends it.
     Done {
         /// What came out.

@@ -1,18 +1,21 @@
 //! From stored columns to what a net sees.
 
-use super::{Base, Header, footer, header, key, refused};
+use super::ahead::{self, Gates};
+use super::object::Object;
+use super::{Base, header, key, refused};
 use crate::data::dataset::groups_of;
 use crate::failure::Failure;
-use bytes::Bytes;
 use imgcalc_shared::codec::Layout;
-use imgcalc_shared::column::{Footer, Step};
+use imgcalc_shared::column::{ColumnError, Footer};
 use imgcalc_shared::dataset::Manifest;
-use imgcalc_shared::format::Family;
-use rayon::prelude::*;
+use imgcalc_shared::format::{Family, Format};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The integers of a run of images: images × channels × rows × columns, zero outside the triangle. Reads of each row
-/// group one footer and one contiguous range, however many images of the group are wanted.
+/// What is wanted of one row group: images of it, and where they go.
+type Wanted<'a> = Vec<(Range<u32>, &'a mut [i16])>;
+
+/// The integers of a run of images: images × channels × rows × columns, zero outside the triangle.
 pub fn load_planes(
     base: &Base,
     manifest: &Manifest,
@@ -22,72 +25,73 @@ pub fn load_planes(
     quant: u16,
     images: Range<u32>,
 ) -> Result<Vec<i16>, Failure> {
+    let format = Format::new(family.sampling, family.block, keep, quant)
+        .map_err(|error| Failure::application(format!("columns {family} cannot be made: {error}")))?;
+    let [planes] = load_parts(base, manifest, stored_keep, format, [images])?;
+    Ok(planes)
+}
+
+/// The same of several runs. Of each row group one contiguous range is read once, however many images of it are wanted,
+/// and its end if that is not known yet; the next ones are read while one is decoded.
+pub fn load_parts<const N: usize>(
+    base: &Base,
+    manifest: &Manifest,
+    stored_keep: u16,
+    format: Format,
+    parts: [Range<u32>; N],
+) -> Result<[Vec<i16>; N], Failure> {
+    let (family, keep, quant) = (format.family(), format.keep(), format.quant());
     let layout =
         Layout::new(family, manifest.size, manifest.channels).map_err(|error| refused(family, error))?;
     layout
         .format(keep, quant)
         .map_err(|error| refused(family, error))?;
     let total = manifest.splits.total();
-    if images.end > total {
+    if let Some(images) = parts.iter().find(|images| images.end > total) {
         return Err(Failure::bad_data(format!(
             "the dataset {} has {total} images, images up to {} are needed",
             manifest.digest, images.end
         )));
     }
     let image_values = layout.plane_values(keep);
-    let mut planes = vec![0; images.len() * image_values];
-    let mut parts = Vec::new();
-    let mut rest = &mut planes[..];
-    for group in groups_of(manifest, &images) {
-        let there = manifest.row_group_images(group);
-        let wanted = images.start.max(there.start)..images.end.min(there.end);
-        let (part, after) = rest.split_at_mut(wanted.len() * image_values);
-        parts.push((group, wanted.start - there.start, part));
-        rest = after;
+    let mut planes = parts.clone().map(|images| vec![0; images.len() * image_values]);
+    let mut jobs: BTreeMap<u32, Wanted> = BTreeMap::new();
+    for (images, planes) in parts.into_iter().zip(&mut planes) {
+        let mut rest = &mut planes[..];
+        for group in groups_of(manifest, &images) {
+            let there = manifest.row_group_images(group);
+            let (first, end) = (images.start.max(there.start), images.end.min(there.end));
+            let (out, after) = rest.split_at_mut((end - first) as usize * image_values);
+            let wanted = (first - there.start..end - there.start, out);
+            jobs.entry(group).or_default().push(wanted);
+            rest = after;
+        }
     }
-    parts.into_par_iter().try_for_each(|(group, first, part)| {
-        let key = key(&manifest.digest, family, stored_keep, group);
-        let expected = header(manifest, family, stored_keep, group);
-        let decoded = load_group(base, &key, &expected, keep, quant)?;
-        part.copy_from_slice(&decoded[first as usize * image_values..][..part.len()]);
-        Ok::<(), Failure>(())
-    })?;
+    let decode = |(group, mut wanted): (u32, Wanted), gates: &Gates| {
+        let object = Object {
+            base,
+            key: &key(&manifest.digest, family, stored_keep, group),
+            expected: &header(manifest, family, stored_keep, group),
+        };
+        object.decode(keep, gates, |footer, prefix| {
+            place(footer, prefix, format, image_values, &mut wanted)
+        })
+    };
+    ahead::each(jobs.into_iter().collect(), decode)?;
     Ok(planes)
 }
 
-fn load_group(base: &Base, key: &str, expected: &Header, keep: u16, quant: u16) -> Result<Vec<i16>, Failure> {
-    let damaged =
-        |why: String| Failure::bad_data(format!("the columns {key} in {} are damaged: {why}", base.url()));
-    let length = base.size(key)?;
-    let (footer, tail, tail_start) = read_footer(base, key, length)?;
-    if footer.header() != expected {
-        return Err(damaged(
-            "they are not those of this dataset, family and row group".into(),
-        ));
+/// Decodes a row group to where its images are wanted.
+fn place(
+    footer: &Footer,
+    prefix: &[u8],
+    format: Format,
+    image_values: usize,
+    wanted: &mut Wanted,
+) -> Result<(), ColumnError> {
+    let decoded = footer.planes(prefix, format.keep(), format.quant())?;
+    for (images, out) in wanted {
+        out.copy_from_slice(&decoded[images.start as usize * image_values..][..out.len()]);
     }
-    let prefix = footer.prefix(keep).map_err(|error| damaged(error.to_string()))?;
-    // The end that was read for the footer may already hold a small object as a whole.
-    let prefix = if tail_start == 0 {
-        tail
-    } else {
-        base.get_range(key, prefix)?
-    };
-    footer
-        .planes(&prefix, keep, quant)
-        .map_err(|error| damaged(error.to_string()))
-}
-
-/// The footer of a column object, and the end of the object that was read for it with its first byte's place.
-pub(crate) fn read_footer(base: &Base, key: &str, length: u64) -> Result<(Footer, Bytes, u64), Failure> {
-    let damaged = |why: &dyn std::fmt::Display| {
-        Failure::bad_data(format!("the columns {key} in {} are damaged: {why}", base.url()))
-    };
-    let range = match Footer::read(length, &[]).map_err(|error| damaged(&error))? {
-        Step::NeedMore(range) => range,
-        Step::Done(_) => return Err(damaged(&"they have no end")),
-    };
-    let start = range.start;
-    let tail = base.get_range(key, range)?;
-    let footer = footer(length, &tail).map_err(|error| damaged(&error))?;
-    Ok((footer, tail, start))
+    Ok(())
 }

@@ -84,9 +84,9 @@ fn read(
 ) -> Result<[Vec<i16>; 3], Failure> {
     let (family, keep) = (format.family(), format.keep());
     let stored = columns::stored_keep(base, manifest, family, keep, images)?;
-    let part = |range| columns::load_planes(base, manifest, family, stored, keep, quant, range);
-    let [train, validation, test] = manifest.subset(images);
-    Ok([part(train)?, part(validation)?, part(test)?])
+    let format = Format::new(family.sampling, family.block, keep, quant);
+    let format = format.map_err(|error| Failure::application(error.to_string()))?;
+    columns::load_parts(base, manifest, stored, format, manifest.subset(images))
 }
 
 /// Planes of a smaller keep, quantised, out of planes of `keep`: of every block the upper-left part.

@@ -197,6 +197,7 @@ impl Worker {
             task: assignment.task,
             token: assignment.token,
             outcome_json: to_wire(&outcome::of(&task, &self.shared.weights)),
+            account: None,
         };
         let reply = self
             .ask(result, |mut client, result| async move {
