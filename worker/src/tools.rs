@@ -8,7 +8,11 @@ pub mod import;
 pub mod inspect;
 
 mod files;
+mod in_order;
+mod interrupt;
 mod output;
+mod progress;
+mod sizes;
 
 use clap::Subcommand;
 

@@ -3,20 +3,24 @@
 //! They are stored undivided, so that one set serves every quantisation factor, and every keep up to the stored one.
 
 mod load;
+mod many;
+mod stored;
 
 use super::base::Base;
-use super::{dataset, pixels};
+use super::dataset;
 use crate::failure::Failure;
-use imgcalc_shared::codec::{CodecError, Layout, Picture, Transform};
-use imgcalc_shared::column::{self, ColumnError, Footer, Header, Step};
+use imgcalc_shared::codec::{CodecError, Picture, Transform};
+use imgcalc_shared::column::{ColumnError, Footer, Header, Step};
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Family;
-use imgcalc_shared::task::FailureClass;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashSet};
 
 pub use load::load_planes;
+pub(crate) use load::read_footer;
+pub(crate) use many::make_all;
+pub(crate) use stored::{Stored, StoredGroup, stored};
 
 /// Key of the columns of one row group.
 pub fn key(dataset: &Digest, family: Family, keep: u16, group: u32) -> String {
@@ -34,21 +38,9 @@ pub fn make(
     images: Splits,
     stop: impl Fn() -> bool,
 ) -> Result<(u32, u64), Failure> {
-    let layout =
-        Layout::new(family, manifest.size, manifest.channels).map_err(|error| refused(family, error))?;
-    layout.format(keep, 1).map_err(|error| refused(family, error))?;
     let groups = groups(manifest, images);
     let mut bytes = 0;
-    for &group in &groups {
-        if stop() {
-            return Err(Failure::new(FailureClass::Preempted, "stopped on request"));
-        }
-        let key = key(&manifest.digest, family, keep, group);
-        bytes += match intact(base, &key, &header(manifest, family, keep, group))? {
-            Some(there) => there,
-            None => make_group(base, manifest, family, keep, group)?,
-        };
-    }
+    make_all(base, manifest, &[(family, keep)], &groups, &stop, |made| bytes += made.bytes)?;
     Ok((groups.len() as u32, bytes))
 }
 
@@ -108,7 +100,7 @@ pub(crate) fn footer(object_length: u64, tail: &[u8]) -> Result<Footer, ColumnEr
 }
 
 /// The row groups that hold a subset.
-fn groups(manifest: &Manifest, images: Splits) -> BTreeSet<u32> {
+pub(crate) fn groups(manifest: &Manifest, images: Splits) -> BTreeSet<u32> {
     let ranges = manifest.subset(images);
     ranges
         .iter()
@@ -117,7 +109,7 @@ fn groups(manifest: &Manifest, images: Splits) -> BTreeSet<u32> {
 }
 
 /// What the columns of a row group must say about themselves.
-fn header(manifest: &Manifest, family: Family, keep: u16, group: u32) -> Header {
+pub(crate) fn header(manifest: &Manifest, family: Family, keep: u16, group: u32) -> Header {
     let images = manifest.row_group_images(group);
     Header {
         family,
@@ -128,33 +120,6 @@ fn header(manifest: &Manifest, family: Family, keep: u16, group: u32) -> Header 
         first_image: images.start,
         images: images.len() as u32,
     }
-}
-
-fn make_group(
-    base: &Base,
-    manifest: &Manifest,
-    family: Family,
-    keep: u16,
-    group: u32,
-) -> Result<u64, Failure> {
-    let pixels = dataset::load_group(base, manifest, group, &manifest.row_group_images(group))?;
-    let pictures: Vec<Picture> = pixels
-        .par_chunks_exact(pixels::image_bytes(manifest.size, manifest.channels))
-        .map(|samples| Picture {
-            size: manifest.size,
-            channels: manifest.channels,
-            samples: samples.to_vec(),
-        })
-        .collect();
-    drop(pixels);
-    let values = coefficients(&pictures, family, keep).map_err(|error| refused(family, error))?;
-    drop(pictures);
-    let object = column::write(&header(manifest, family, keep, group), &values).map_err(|error| {
-        Failure::application(format!("columns {family}-k{keep} cannot be written: {error}"))
-    })?;
-    Ok(base
-        .put(&key(&manifest.digest, family, keep, group), object)?
-        .bytes)
 }
 
 /// The length of an object that is there, is the expected one and decodes. A damaged one is made again.
