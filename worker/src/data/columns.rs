@@ -20,7 +20,7 @@ use std::collections::{BTreeSet, HashSet};
 pub use load::load_planes;
 pub(crate) use load::read_footer;
 pub(crate) use many::make_all;
-pub(crate) use stored::{Stored, StoredGroup, stored};
+pub(crate) use stored::{Stored, check, stored};
 
 /// Key of the columns of one row group.
 pub fn key(dataset: &Digest, family: Family, keep: u16, group: u32) -> String {
@@ -128,14 +128,9 @@ fn intact(base: &Base, key: &str, expected: &Header) -> Result<Option<u64>, Fail
         return Ok(None);
     }
     let object = base.get(key)?;
-    let check = || -> Result<bool, ColumnError> {
-        let footer = footer(object.len() as u64, &object)?;
-        footer.decode(&object, footer.header().keep, footer.header().quant)?;
-        Ok(footer.header() == expected)
-    };
-    match check() {
-        Ok(true) => Ok(Some(object.len() as u64)),
-        Ok(false) => Ok(None),
+    match check(&object) {
+        Ok(footer) if footer.header() == expected => Ok(Some(object.len() as u64)),
+        Ok(_) => Ok(None),
         Err(error) => {
             tracing::warn!(key, base = base.url(), %error, "damaged columns are made again");
             Ok(None)

@@ -1,9 +1,9 @@
 //! Which columns of a dataset are in a base, and how long they are.
 
-use super::{header, key, read_footer};
+use super::{footer, header, key, read_footer};
 use crate::data::base::Base;
 use crate::failure::Failure;
-use imgcalc_shared::column::{Footer, Header};
+use imgcalc_shared::column::{ColumnError, Footer, Header};
 use imgcalc_shared::dataset::Manifest;
 use imgcalc_shared::format::Family;
 use std::collections::BTreeMap;
@@ -50,6 +50,13 @@ pub(crate) fn stored(base: &Base, manifest: &Manifest) -> Result<(Vec<Stored>, V
         groups,
     });
     Ok((stored.collect(), strange))
+}
+
+/// Compares every checksum of a whole object and decodes every chunk. Of several damaged chunks the first is named.
+pub(crate) fn check(object: &[u8]) -> Result<Footer, ColumnError> {
+    let footer = footer(object.len() as u64, object)?;
+    footer.decode(object, footer.header().keep, footer.header().quant)?;
+    Ok(footer)
 }
 
 impl Stored {
