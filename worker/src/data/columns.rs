@@ -40,7 +40,9 @@ pub fn make(
 ) -> Result<(u32, u64), Failure> {
     let groups = groups(manifest, images);
     let mut bytes = 0;
-    make_all(base, manifest, &[(family, keep)], &groups, &stop, |made| bytes += made.bytes)?;
+    make_all(base, manifest, &[(family, keep)], &groups, &stop, |made| {
+        bytes += made.bytes
+    })?;
     Ok((groups.len() as u32, bytes))
 }
 

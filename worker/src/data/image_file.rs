@@ -146,7 +146,11 @@ mod tests {
         let bytes = jpeg();
         assert!(decode(&bytes, None).is_ok());
         for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length], None).is_err(), "{length} of {}", bytes.len());
+            assert!(
+                decode(&bytes[..length], None).is_err(),
+                "{length} of {}",
+                bytes.len()
+            );
         }
     }
 

@@ -84,7 +84,8 @@ pub fn run(args: &CatArgs) -> anyhow::Result<()> {
 }
 
 fn of_file(args: &CatArgs) -> anyhow::Result<Values> {
-    let object = std::fs::read(Path::new(&args.what)).with_context(|| format!("{} cannot be read", args.what))?;
+    let object =
+        std::fs::read(Path::new(&args.what)).with_context(|| format!("{} cannot be read", args.what))?;
     let footer = columns::footer(object.len() as u64, &object)
         .with_context(|| format!("{} is damaged or no column object", args.what))?;
     decode(&args.what, &footer, &object, args)
@@ -106,9 +107,15 @@ fn of_key(base: &Base, args: &CatArgs) -> anyhow::Result<Values> {
 
 fn decode(name: &str, footer: &Footer, prefix: &[u8], args: &CatArgs) -> anyhow::Result<Values> {
     let header = footer.header();
-    let (keep, quant) = (args.keep.unwrap_or(header.keep), args.quant.unwrap_or(header.quant));
+    let (keep, quant) = (
+        args.keep.unwrap_or(header.keep),
+        args.quant.unwrap_or(header.quant),
+    );
     let there = header.first_image..header.first_image + header.images;
-    let wanted = args.images.as_ref().map_or(there.clone(), |images| images.0.clone());
+    let wanted = args
+        .images
+        .as_ref()
+        .map_or(there.clone(), |images| images.0.clone());
     ensure!(
         there.start <= wanted.start && wanted.end <= there.end,
         "{name} holds the images {}..{}; choose among them with --images",

@@ -39,9 +39,14 @@ pub(super) struct Found {
 
 /// The objects a manifest names.
 pub(super) fn named(manifest: &Manifest) -> Vec<Object<'_>> {
-    let pixels = (0u32..).zip(&manifest.images).map(|(group, object)| Object::Pixels(group, object));
+    let pixels = (0u32..)
+        .zip(&manifest.images)
+        .map(|(group, object)| Object::Pixels(group, object));
     let files = manifest.jpeg_files.iter().map(Object::Files);
-    pixels.chain([Object::Labels(&manifest.labels)]).chain(files).collect()
+    pixels
+        .chain([Object::Labels(&manifest.labels)])
+        .chain(files)
+        .collect()
 }
 
 /// The objects of columns.
@@ -109,7 +114,9 @@ impl Object<'_> {
                 };
                 let footer = columns::check(&base.get(key)?).map_err(|error| damaged(&error))?;
                 if footer.header() != header {
-                    return Err(damaged(&"they are not those of this dataset, family and row group"));
+                    return Err(damaged(
+                        &"they are not those of this dataset, family and row group",
+                    ));
                 }
             }
         }

@@ -175,7 +175,10 @@ mod tests {
     #[test]
     fn an_error_ends_it_and_a_panic_is_passed_on() {
         let failing = |number: usize, _: usize| if number == 3 { Err("enough") } else { Ok(9) };
-        assert_eq!(in_order(100, reach(9, 9), |number| number, failing), Err("enough"));
+        assert_eq!(
+            in_order(100, reach(9, 9), |number| number, failing),
+            Err("enough")
+        );
         let panicking = || {
             let work = |number: usize| assert_ne!(number, 5, "on purpose");
             in_order(100, reach(9, 9), work, |_, ()| Ok::<usize, ()>(9))

@@ -81,7 +81,10 @@ pub(super) fn table(families: &[FamilySizes]) -> String {
                 format!("{:.1}", keep.bytes_per_image),
             ];
             if with_source {
-                row.push(keep.of_source.map_or("-".into(), |part| format!("{:.2} %", part * 100.0)));
+                row.push(
+                    keep.of_source
+                        .map_or("-".into(), |part| format!("{:.2} %", part * 100.0)),
+                );
             }
             rows.push(row);
         }

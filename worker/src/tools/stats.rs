@@ -68,7 +68,11 @@ pub fn run(args: &StatsArgs) -> anyhow::Result<()> {
         Some(family) => {
             let of_family = stored.iter().filter(|stored| stored.family == family);
             let largest = of_family.max_by_key(|stored| stored.keep).with_context(|| {
-                format!("there are no columns of {family} of {} in {}", args.name, base.url())
+                format!(
+                    "there are no columns of {family} of {} in {}",
+                    args.name,
+                    base.url()
+                )
             })?;
             Some(diagonals(&base, &manifest, largest)?)
         }
@@ -105,7 +109,15 @@ fn text(summary: &Summary) -> String {
 
 /// What the names of the codings of each anti-diagonal's chunks are will stand here beside their bytes.
 fn table(diagonals: &[Diagonal]) -> String {
-    let head = ["anti-diagonal", "bytes", "bytes/image", "bits/value", "min", "max", "zeros"];
+    let head = [
+        "anti-diagonal",
+        "bytes",
+        "bytes/image",
+        "bits/value",
+        "min",
+        "max",
+        "zeros",
+    ];
     let rows = diagonals.iter().map(|diagonal| {
         vec![
             diagonal.diagonal.to_string(),

@@ -112,7 +112,11 @@ impl Job {
 }
 
 fn next(received: &Mutex<Receiver<Job>>) -> Option<Job> {
-    received.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+    received
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .recv()
+        .ok()
 }
 
 /// What is not there yet, or damaged, of one row group.

@@ -44,11 +44,9 @@ pub(crate) fn stored(base: &Base, manifest: &Manifest) -> Result<(Vec<Stored>, V
             None => strange.push(key),
         }
     }
-    let stored = found.into_iter().map(|((family, keep), groups)| Stored {
-        family,
-        keep,
-        groups,
-    });
+    let stored = found
+        .into_iter()
+        .map(|((family, keep), groups)| Stored { family, keep, groups });
     Ok((stored.collect(), strange))
 }
 
@@ -99,6 +97,7 @@ fn parse(manifest: &Manifest, text: &str) -> Option<(Family, u16, u32)> {
     let (group, columns) = (parts.next()?.strip_prefix("rg-")?, parts.next()?);
     let (family, keep) = columns.rsplit_once("-k")?;
     let (family, keep, group) = (family.parse().ok()?, keep.parse().ok()?, group.parse().ok()?);
-    let there = (group as usize) < manifest.images.len() && key(&manifest.digest, family, keep, group) == text;
+    let there =
+        (group as usize) < manifest.images.len() && key(&manifest.digest, family, keep, group) == text;
     there.then_some((family, keep, group))
 }

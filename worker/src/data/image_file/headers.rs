@@ -5,7 +5,11 @@
 /// A JPEG file names its channels by markers, if at all. The decoder follows Adobe's: four channels are inks, stored
 /// inverted. Without that marker nothing says whether they are.
 pub(super) fn refuse_jpeg(bytes: &[u8]) -> Result<(), String> {
-    let Markers { jfif, adobe, channels } = markers(bytes);
+    let Markers {
+        jfif,
+        adobe,
+        channels,
+    } = markers(bytes);
     let refuse = |why: &str| Err(format!("{why}; save it as RGB or grey"));
     match (channels.as_deref(), adobe) {
         (None | Some([_]), _) => Ok(()),
@@ -17,9 +21,9 @@ pub(super) fn refuse_jpeg(bytes: &[u8]) -> Result<(), String> {
         (Some([_, _, _, _]), None) => {
             refuse("it stores four inks (CMYK) without the marker that says whether they are inverted")
         }
-        (Some([_, _, _, _]), Some(code)) => {
-            refuse(&format!("it has four channels of an unknown kind (Adobe's code {code})"))
-        }
+        (Some([_, _, _, _]), Some(code)) => refuse(&format!(
+            "it has four channels of an unknown kind (Adobe's code {code})"
+        )),
         (Some(other), _) => refuse(&format!("it has {} channels", other.len())),
     }
 }
@@ -33,7 +37,9 @@ pub(super) fn refuse_png(bytes: &[u8]) -> Result<(), String> {
         match &head[4..] {
             b"IDAT" => return Ok(()),
             b"acTL" => {
-                let frames = after.first_chunk().map_or(0, |frames| u32::from_be_bytes(*frames));
+                let frames = after
+                    .first_chunk()
+                    .map_or(0, |frames| u32::from_be_bytes(*frames));
                 return match frames {
                     0 | 1 => Ok(()),
                     _ => Err(format!(

@@ -16,9 +16,15 @@ const FIXED_BYTES: usize = 10;
 /// An array of this shape as a file.
 pub(super) fn bytes(shape: &[usize], values: &[i16]) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let mut header = format!("{{'descr': '<i2', 'fortran_order': False, 'shape': ({}), }}", sides.trim_end());
+    let mut header = format!(
+        "{{'descr': '<i2', 'fortran_order': False, 'shape': ({}), }}",
+        sides.trim_end()
+    );
     let unpadded = FIXED_BYTES + header.len() + 1;
-    header.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(ALIGNMENT) - unpadded));
+    header.extend(std::iter::repeat_n(
+        ' ',
+        unpadded.next_multiple_of(ALIGNMENT) - unpadded,
+    ));
     header.push('\n');
     let mut file = b"\x93NUMPY\x01\x00".to_vec();
     // At most four sides of 20 digits: far below 64 KiB.

@@ -60,12 +60,17 @@ pub(super) fn make(
     let groups = columns::groups(manifest, manifest.splits);
     let all = families.len() as u64 * u64::from(manifest.splits.total());
     let mut progress = Progress::new("columns", "images of a family", all);
-    let made = columns::make_all(base, manifest, &families, &groups, &interrupt::requested, |made| {
-        match made.kept {
+    let made = columns::make_all(
+        base,
+        manifest,
+        &families,
+        &groups,
+        &interrupt::requested,
+        |made| match made.kept {
             true => progress.skip(made.images.into()),
             false => progress.add(made.images.into(), made.bytes),
-        }
-    });
+        },
+    );
     progress.finish();
     if made.is_err() && interrupt::requested() {
         return Err(Interrupted.into());
@@ -87,7 +92,14 @@ mod tests {
     fn families_with_a_keep_are_told_from_anything_else() {
         let parsed: FamilyKeep = "2x2-r-b16-k31".parse().unwrap();
         assert_eq!((parsed.family, parsed.keep), ("2x2-r-b16".parse().unwrap(), 31));
-        for bad in ["", "1x1-b8", "1x1-b8-k8-q1", "1x1-b8-k16", "1x1-b9-k3", "1x1-b8-k0"] {
+        for bad in [
+            "",
+            "1x1-b8",
+            "1x1-b8-k8-q1",
+            "1x1-b8-k16",
+            "1x1-b9-k3",
+            "1x1-b8-k0",
+        ] {
             assert!(bad.parse::<FamilyKeep>().is_err(), "{bad}");
         }
     }

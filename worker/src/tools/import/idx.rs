@@ -85,8 +85,9 @@ impl Idx {
 
     /// The share of one image in the bytes of its file.
     pub(super) fn image_bytes(&self, part: Part) -> u64 {
-        self.images(part)
-            .map_or(0, |images| images.file_bytes / (images.labels.len() as u64).max(1))
+        self.images(part).map_or(0, |images| {
+            images.file_bytes / (images.labels.len() as u64).max(1)
+        })
     }
 
     pub(super) fn name(&self, part: Part, index: u32) -> String {
@@ -198,15 +199,13 @@ fn class_names(given: &[String], main: &Images, test: Option<&Images>) -> anyhow
 
 /// Names, lengths and times of change of these files.
 fn listing(folder: &Path, names: &[String]) -> anyhow::Result<Digest> {
-    names
-        .iter()
-        .try_fold(Digest::of(b"idx"), |before, name| {
-            let metadata = std::fs::metadata(folder.join(name)).context("it cannot be read")?;
-            let (bytes, changed) = (metadata.len(), changed(&metadata));
-            Ok(Digest::of(
-                format!("{before} {bytes} {changed} {name}").as_bytes(),
-            ))
-        })
+    names.iter().try_fold(Digest::of(b"idx"), |before, name| {
+        let metadata = std::fs::metadata(folder.join(name)).context("it cannot be read")?;
+        let (bytes, changed) = (metadata.len(), changed(&metadata));
+        Ok(Digest::of(
+            format!("{before} {bytes} {changed} {name}").as_bytes(),
+        ))
+    })
 }
 
 fn file_names(folder: &Path) -> anyhow::Result<Vec<String>> {

@@ -51,7 +51,13 @@ pub(super) struct Records {
 
 impl Records {
     /// Of this source and these options.
-    pub(super) fn of(source: &Source, size: Size, channels: u16, row_group: u32, args: &ImportArgs) -> Records {
+    pub(super) fn of(
+        source: &Source,
+        size: Size,
+        channels: u16,
+        row_group: u32,
+        args: &ImportArgs,
+    ) -> Records {
         let program = env!("CARGO_PKG_VERSION");
         let inputs = (program, source.listing(), size, channels, row_group);
         let options = (args.seed, args.limit, args.on_bad == OnBad::Skip);
@@ -106,7 +112,9 @@ impl Records {
 
     fn believed(&self, base: &Base, key: &str, length: u64) -> Result<Result<Record, String>, Failure> {
         if length > RECORD_BYTES_MAX {
-            return Ok(Err(format!("it has {length} bytes, at most {RECORD_BYTES_MAX} are read")));
+            return Ok(Err(format!(
+                "it has {length} bytes, at most {RECORD_BYTES_MAX} are read"
+            )));
         }
         let record: Record = match envelope::open(WHAT, VERSION, &base.get(key)?) {
             Ok(record) => record,
@@ -119,7 +127,10 @@ impl Records {
         }
         match base.head(&object.key)? {
             Some(bytes) if bytes == object.bytes => Ok(Ok(record)),
-            Some(bytes) => Ok(Err(format!("{} has {bytes} bytes, not {}", object.key, object.bytes))),
+            Some(bytes) => Ok(Err(format!(
+                "{} has {bytes} bytes, not {}",
+                object.key, object.bytes
+            ))),
             None => Ok(Err(format!("{} is not there", object.key))),
         }
     }

@@ -65,7 +65,11 @@ impl<'a> Taker<'a> {
             }
             let end = self.labels.len() + self.row_group;
             let mut left_out = record.left_out.into_iter().peekable();
-            while let Some((part, index)) = self.walk.next().filter(|_| record.last || self.labels.len() < end) {
+            while let Some((part, index)) = self
+                .walk
+                .next()
+                .filter(|_| record.last || self.labels.len() < end)
+            {
                 match left_out.next_if(|left| left.is(part, index)) {
                     Some(left) => self.leave_out(left.reason)?,
                     None => self.take(),
@@ -92,7 +96,10 @@ impl<'a> Taker<'a> {
         }
         match left_out.next() {
             None => Ok(()),
-            Some(left) => Err(format!("it leaves out image {} of the source, which is not next", left.index)),
+            Some(left) => Err(format!(
+                "it leaves out image {} of the source, which is not next",
+                left.index
+            )),
         }
     }
 
@@ -144,8 +151,14 @@ impl<'a> Taker<'a> {
         args: &ImportArgs,
     ) -> anyhow::Result<(Manifest, u64)> {
         if self.labels.is_empty() {
-            let first = self.skipped.first().map_or(String::new(), |skipped| format!(": {}", named(skipped)));
-            bail!("there is no usable image, {} were left out{first}", self.skipped_count);
+            let first = self
+                .skipped
+                .first()
+                .map_or(String::new(), |skipped| format!(": {}", named(skipped)));
+            bail!(
+                "there is no usable image, {} were left out{first}",
+                self.skipped_count
+            );
         }
         let mut splits = args.split.of(self.walk.good(Part::Main));
         splits.test += self.walk.good(Part::Test);

@@ -66,7 +66,10 @@ impl Walk {
 
     /// Candidates of both parts.
     pub(super) fn len(&self) -> u64 {
-        self.orders.iter().map(|order| order.len().min(self.limit) as u64).sum()
+        self.orders
+            .iter()
+            .map(|order| order.len().min(self.limit) as u64)
+            .sum()
     }
 
     /// Leaves a part that has no more to give.

@@ -57,7 +57,11 @@ pub(super) fn write(
     let resumed = taker.labels.len() as u64;
     let all = taker.walk.len();
     if resumed > 0 {
-        tracing::info!(images = resumed, of = all, "goes on where an earlier import of the same stopped");
+        tracing::info!(
+            images = resumed,
+            of = all,
+            "goes on where an earlier import of the same stopped"
+        );
     }
     let mut decoding = Decoding {
         progress: Progress::new("importing", "images", all),
@@ -82,13 +86,15 @@ pub(super) fn write(
     });
     decoding.progress.finish();
     groups.extend(written?);
-    taker.finish(base, groups, size, channels, args).map(|(manifest, source_bytes)| Written {
-        manifest,
-        source_bytes,
-        decoded: decoding.decoded,
-        resumed,
-        records,
-    })
+    taker
+        .finish(base, groups, size, channels, args)
+        .map(|(manifest, source_bytes)| Written {
+            manifest,
+            source_bytes,
+            decoded: decoding.decoded,
+            resumed,
+            records,
+        })
 }
 
 /// Decodes what is left and hands it to the writer.
@@ -152,4 +158,3 @@ impl Decoding {
         Ok(())
     }
 }
-
