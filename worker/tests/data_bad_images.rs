@@ -195,6 +195,16 @@ fn every_image_is_taken_as_it_is_meant_or_left_out_by_name() {
         ),
         ("exif-nonsense.jpg", with_exif(&good, 99), Colour(RED)),
         (
+            "mirrored.png",
+            with_chunk(&halves_png([250; 3], [5; 3]), b"eXIf", &exif(2)),
+            Halves([5; 3], [250; 3]),
+        ),
+        (
+            "upright.png",
+            halves_png([250; 3], [5; 3]),
+            Halves([250; 3], [5; 3]),
+        ),
+        (
             "wide.png",
             grey_png(&image::GrayImage::from_pixel(30_000, 20, Luma([77]))),
             Colour([77; 3]),
@@ -328,13 +338,26 @@ fn flat_jpeg(names: &[u8], levels: &[u8], adobe: Option<u8>) -> Vec<u8> {
     file
 }
 
+/// 32 × 32, one colour left, the other right.
+fn halves_png(left: [u8; 3], right: [u8; 3]) -> Vec<u8> {
+    png(&image::RgbImage::from_fn(32, 32, |x, _| {
+        Rgb(if x < 16 { left } else { right })
+    }))
+}
+
 /// The same file with an EXIF block that says how the camera was held.
 fn with_exif(jpeg: &[u8], orientation: u16) -> Vec<u8> {
-    let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
-    exif.extend(orientation.to_le_bytes());
-    exif.extend([0; 6]);
-    let length = (exif.len() as u16 + 2).to_be_bytes();
-    [&jpeg[..2], &[0xFF, 0xE1], &length, &exif, &jpeg[2..]].concat()
+    let block = [b"Exif\0\0", &exif(orientation)[..]].concat();
+    let length = (block.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xFF, 0xE1], &length, &block, &jpeg[2..]].concat()
+}
+
+/// A directory with one entry, the orientation.
+fn exif(orientation: u16) -> Vec<u8> {
+    let mut block = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
+    block.extend(orientation.to_le_bytes());
+    block.extend([0; 6]);
+    block
 }
 
 /// The same PNG file with one more chunk behind the header.

@@ -55,15 +55,15 @@ fn decode_unguarded(bytes: &[u8]) -> Result<(DynamicImage, Option<MutexGuard<'st
     let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| error.to_string())?;
-    match reader.format() {
+    let may_be_turned = match reader.format() {
         Some(ImageFormat::Jpeg) if !ends_as_jpeg(bytes) => {
             return Err("it is truncated: it has no end marker".into());
         }
-        Some(ImageFormat::Jpeg) => headers::refuse_jpeg(bytes)?,
-        Some(ImageFormat::Png) => headers::refuse_png(bytes)?,
+        Some(ImageFormat::Jpeg) => headers::check_jpeg(bytes)?,
+        Some(ImageFormat::Png) => headers::check_png(bytes)?,
         Some(other) => return Err(format!("{other:?} is not supported; convert it to JPEG or PNG")),
         None => return Err("it is no image".into()),
-    }
+    };
     let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
@@ -73,8 +73,8 @@ fn decode_unguarded(bytes: &[u8]) -> Result<(DynamicImage, Option<MutexGuard<'st
         ));
     }
     let alone = (pixels > ALONE_PIXELS_MIN).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
-    // A damaged EXIF block says nothing about the pixels.
-    let orientation = decoder.orientation().ok();
+    // A damaged EXIF block says nothing about the pixels. Asking makes the decoder read all headers again.
+    let orientation = may_be_turned.then(|| decoder.orientation().ok()).flatten();
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);
@@ -83,10 +83,11 @@ fn decode_unguarded(bytes: &[u8]) -> Result<(DynamicImage, Option<MutexGuard<'st
 }
 
 /// Whether an end marker follows the last scan. The decoder fills what a truncated file lacks with grey instead of
-/// refusing it. Neither marker can occur inside a scan.
+/// refusing it. Neither marker can occur inside a scan, so only what follows the last end is looked through.
 fn ends_as_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, marker]);
-    last(0xD9).is_some_and(|end| last(0xDA).is_none_or(|scan| scan < end))
+    let is = |marker: u8| move |pair: &[u8]| pair == [0xFF, marker];
+    let end = bytes.windows(2).rposition(is(0xD9));
+    end.is_some_and(|end| !bytes[end..].windows(2).any(is(0xDA)))
 }
 
 /// The image as a picture of this many channels: 8 bits, transparency ignored, grey by JPEG's matrix.
