@@ -26,8 +26,8 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(what: &'static str, parts: &'static str, all: u64) -> Progress {
-        let template = "{prefix} {bar:32} {pos}/{len} {msg}";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let template = format!("{{prefix}} {{bar:32}} {{pos}}/{{len}} {parts}, {{msg}}");
+        let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let terminal = std::io::stderr().is_terminal();
         let bar = terminal.then(|| ProgressBar::new(all).with_style(style).with_prefix(what));
         Progress {
@@ -93,7 +93,7 @@ impl Progress {
                 output::bytes((bytes as f64 / seconds) as u64)
             ),
         };
-        format!("{speed:.0} {}/s{bytes}, {left} left", self.parts)
+        format!("{speed:.0}/s{bytes}, {left} left")
     }
 }
 

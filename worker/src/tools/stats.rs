@@ -107,7 +107,7 @@ fn text(summary: &Summary) -> String {
     text
 }
 
-/// What the names of the codings of each anti-diagonal's chunks are will stand here beside their bytes.
+/// The codings of an anti-diagonal's chunks belong beside its bytes as soon as a footer names them.
 fn table(diagonals: &[Diagonal]) -> String {
     let head = [
         "anti-diagonal",

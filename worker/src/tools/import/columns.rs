@@ -58,8 +58,9 @@ pub(super) fn make(
     }
     let families: Vec<(Family, u16)> = wanted.iter().map(|wanted| (wanted.family, wanted.keep)).collect();
     let groups = columns::groups(manifest, manifest.splits);
+    // Each image counts once for each family.
     let all = families.len() as u64 * u64::from(manifest.splits.total());
-    let mut progress = Progress::new("columns", "images of a family", all);
+    let mut progress = Progress::new("columns", "images", all);
     let made = columns::make_all(
         base,
         manifest,
