@@ -27,7 +27,8 @@ use crate::ledger::Wanted;
 use at::{At, AtArgs};
 use clap::{Parser, Subcommand};
 use std::io::IsTerminal;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 use tracing_subscriber::EnvFilter;
 
 /// Finds, for an image-AI task, the storage format that buys the most accuracy for its inference time and space.
@@ -78,7 +79,7 @@ enum Verb {
     Profile(profile::Args),
     /// Make a development CA and credentials for coordinators, workers and clients.
     Certs(certs::Args),
-    /// Make and manage datasets: `imgcalc data import --help`.
+    /// Make, check and look into datasets: `imgcalc data --help`.
     #[command(disable_help_flag = true)]
     Data(Forwarded),
     /// Encode images to a format.
@@ -116,24 +117,28 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let forward = |verb: &str, forwarded: Forwarded| {
-        let mut arguments = vec![verb.to_string()];
-        arguments.extend(forwarded.arguments);
-        let status = imgcalc_cluster::run_tool(&arguments)?;
-        // A tool ended by a signal has no code; 1 says that it did not succeed.
-        Ok(ExitCode::from(
-            status
-                .code()
-                .and_then(|code| u8::try_from(code).ok())
-                .unwrap_or(1),
-        ))
+/// Becomes the worker program, so that every signal and the exit code are its own: an import that is interrupted ends
+/// in good order. Returns only if there is none.
+fn forward(verb: &str, forwarded: Forwarded) -> anyhow::Error {
+    let program = match imgcalc_cluster::find_program() {
+        Ok(program) => program,
+        Err(error) => return error.into(),
     };
+    // Its help then names the program that people typed.
+    let error = Command::new(&program)
+        .arg0("imgcalc")
+        .arg(verb)
+        .args(forwarded.arguments)
+        .exec();
+    anyhow::Error::new(error).context(format!("{} cannot be started", program.display()))
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
-        Verb::Data(forwarded) => return forward("data", forwarded),
-        Verb::Encode(forwarded) => return forward("encode", forwarded),
-        Verb::Decode(forwarded) => return forward("decode", forwarded),
-        Verb::Inspect(forwarded) => return forward("inspect", forwarded),
+        Verb::Data(forwarded) => return Err(forward("data", forwarded)),
+        Verb::Encode(forwarded) => return Err(forward("encode", forwarded)),
+        Verb::Decode(forwarded) => return Err(forward("decode", forwarded)),
+        Verb::Inspect(forwarded) => return Err(forward("inspect", forwarded)),
         Verb::Certs(arguments) => return certs::run(arguments).map(|()| ExitCode::SUCCESS),
         _ => {}
     }

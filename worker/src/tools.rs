@@ -1,14 +1,22 @@
-//! What a person runs by hand: import, encode, decode, inspect.
+//! What a person runs by hand: datasets, encode, decode, inspect.
 //!
 //! Results go to stdout, progress and warnings to stderr. Nothing here is called by an agent.
 
+pub mod cat;
 pub mod decode;
 pub mod encode;
 pub mod import;
 pub mod inspect;
+pub mod stats;
+pub mod verify;
 
+mod check;
 mod files;
+mod in_order;
+mod interrupt;
 mod output;
+mod progress;
+mod sizes;
 
 use clap::Subcommand;
 
@@ -31,12 +39,21 @@ pub enum Tool {
 pub enum Data {
     /// Turn images into a dataset in a base
     Import(import::ImportArgs),
+    /// Check every object of a dataset and of its columns in a base
+    Verify(verify::VerifyArgs),
+    /// Say how large a dataset's columns are
+    Stats(stats::StatsArgs),
+    /// Print the values of a column object
+    Cat(cat::CatArgs),
 }
 
 /// Runs one of them. An error is for `main` to show; the exit status is then 1.
 pub fn run(tool: Tool) -> anyhow::Result<()> {
     match tool {
         Tool::Data(Data::Import(args)) => import::run(&args),
+        Tool::Data(Data::Verify(args)) => verify::run(&args),
+        Tool::Data(Data::Stats(args)) => stats::run(&args),
+        Tool::Data(Data::Cat(args)) => cat::run(&args),
         Tool::Encode(args) => encode::run(&args),
         Tool::Decode(args) => decode::run(&args),
         Tool::Inspect(args) => inspect::run(&args),

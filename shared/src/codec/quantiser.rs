@@ -1,8 +1,6 @@
 //! Division of many values by one factor.
 
-use super::quantise;
-
-/// Divides values by a factor as [`quantise`] does, many at a time.
+/// Divides values by a factor as [`super::quantise`] does, many at a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quantiser {
     quant: u16,
@@ -32,6 +30,7 @@ impl Quantiser {
 
 #[cfg(test)]
 mod tests {
+    use super::super::quantise;
     use super::*;
 
     #[test]

@@ -4,21 +4,24 @@
 
 mod ahead;
 mod load;
+mod many;
 mod object;
+mod stored;
 
 use super::base::{Base, Identity};
-use super::{dataset, pixels};
+use super::dataset;
 use crate::failure::Failure;
-use imgcalc_shared::codec::{CodecError, Layout, Picture, Transform};
-use imgcalc_shared::column::{self, ColumnError, Footer, Header, Step};
+use imgcalc_shared::codec::{CodecError, Picture, Transform};
+use imgcalc_shared::column::{ColumnError, Footer, Header, Step};
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Family;
-use imgcalc_shared::task::FailureClass;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 
 pub use load::{load_parts, load_planes};
+pub(crate) use many::make_all;
+pub(crate) use stored::{Stored, check, read_footer, stored};
 
 /// Key of the columns of one row group.
 pub fn key(dataset: &Digest, family: Family, keep: u16, group: u32) -> String {
@@ -36,21 +39,11 @@ pub fn make(
     images: Splits,
     stop: impl Fn() -> bool,
 ) -> Result<(u32, u64), Failure> {
-    let layout =
-        Layout::new(family, manifest.size, manifest.channels).map_err(|error| refused(family, error))?;
-    layout.format(keep, 1).map_err(|error| refused(family, error))?;
     let groups = groups(manifest, images);
     let mut bytes = 0;
-    for &group in &groups {
-        if stop() {
-            return Err(Failure::new(FailureClass::Preempted, "stopped on request"));
-        }
-        let key = key(&manifest.digest, family, keep, group);
-        bytes += match intact(base, &key, &header(manifest, family, keep, group))? {
-            Some(there) => there,
-            None => make_group(base, manifest, family, keep, group)?,
-        };
-    }
+    make_all(base, manifest, &[(family, keep)], &groups, &stop, |made| {
+        bytes += made.bytes
+    })?;
     Ok((groups.len() as u32, bytes))
 }
 
@@ -115,7 +108,7 @@ pub(crate) fn footer(object_length: u64, tail: &[u8]) -> Result<Footer, ColumnEr
 }
 
 /// The row groups that hold a subset.
-fn groups(manifest: &Manifest, images: Splits) -> BTreeSet<u32> {
+pub(crate) fn groups(manifest: &Manifest, images: Splits) -> BTreeSet<u32> {
     let ranges = manifest.subset(images);
     ranges
         .iter()
@@ -124,7 +117,7 @@ fn groups(manifest: &Manifest, images: Splits) -> BTreeSet<u32> {
 }
 
 /// What the columns of a row group must say about themselves.
-fn header(manifest: &Manifest, family: Family, keep: u16, group: u32) -> Header {
+pub(crate) fn header(manifest: &Manifest, family: Family, keep: u16, group: u32) -> Header {
     let images = manifest.row_group_images(group);
     Header {
         family,
@@ -137,47 +130,15 @@ fn header(manifest: &Manifest, family: Family, keep: u16, group: u32) -> Header 
     }
 }
 
-fn make_group(
-    base: &Base,
-    manifest: &Manifest,
-    family: Family,
-    keep: u16,
-    group: u32,
-) -> Result<u64, Failure> {
-    let pixels = dataset::load_group(base, manifest, group, &manifest.row_group_images(group))?;
-    let pictures: Vec<Picture> = pixels
-        .par_chunks_exact(pixels::image_bytes(manifest.size, manifest.channels))
-        .map(|samples| Picture {
-            size: manifest.size,
-            channels: manifest.channels,
-            samples: samples.to_vec(),
-        })
-        .collect();
-    drop(pixels);
-    let values = coefficients(&pictures, family, keep).map_err(|error| refused(family, error))?;
-    drop(pictures);
-    let object = column::write(&header(manifest, family, keep, group), &values).map_err(|error| {
-        Failure::application(format!("columns {family}-k{keep} cannot be written: {error}"))
-    })?;
-    Ok(base
-        .put(&key(&manifest.digest, family, keep, group), object)?
-        .bytes)
-}
-
 /// The length of an object that is there, is the expected one and decodes. A damaged one is made again.
 fn intact(base: &Base, key: &str, expected: &Header) -> Result<Option<u64>, Failure> {
     if !base.exists(key)? {
         return Ok(None);
     }
     let object = base.get(key)?;
-    let check = || -> Result<bool, ColumnError> {
-        let footer = footer(object.len() as u64, &object)?;
-        footer.decode(&object, footer.header().keep, footer.header().quant)?;
-        Ok(footer.header() == expected)
-    };
-    match check() {
-        Ok(true) => Ok(Some(object.len() as u64)),
-        Ok(false) => Ok(None),
+    match check(&object) {
+        Ok(footer) if footer.header() == expected => Ok(Some(object.len() as u64)),
+        Ok(_) => Ok(None),
         Err(error) => {
             tracing::warn!(key, base = base.url(), %error, "damaged columns are made again");
             Ok(None)

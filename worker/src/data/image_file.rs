@@ -1,10 +1,13 @@
 //! Image files from outside: JPEG and PNG, recognised by content, decoded within limits.
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+mod headers;
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use imgcalc_shared::codec::Picture;
 use imgcalc_shared::format::Size;
 use std::io::Cursor;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Longest file that is read, bytes.
 pub(crate) const FILE_BYTES_MAX: u64 = 256 << 20;
@@ -12,6 +15,10 @@ pub(crate) const FILE_BYTES_MAX: u64 = 256 << 20;
 pub(crate) const PIXELS_MAX: u64 = 100_000_000;
 /// Longest side of an image, pixels.
 const SIDE_MAX: u32 = 65_535;
+/// Images of more pixels are decoded one at a time.
+const ALONE_PIXELS_MIN: u64 = 16_000_000;
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// The content of a file, or why it is not read.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -30,50 +37,57 @@ pub(crate) fn is_jpeg(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0xFF, 0xD8, 0xFF])
 }
 
-/// The image in a JPEG or PNG file, upright, or why there is none.
-pub(crate) fn decode(bytes: &[u8]) -> Result<DynamicImage, String> {
+/// The image in a JPEG or PNG file, upright and scaled to this size, or why there is none. Of large images one is in
+/// memory at a time, whatever the number of threads.
+pub(crate) fn decode(bytes: &[u8], size: Option<Size>) -> Result<DynamicImage, String> {
+    let decode = || -> Result<DynamicImage, String> {
+        let (image, _alone) = decode_unguarded(bytes)?;
+        Ok(match size {
+            Some(size) => scaled(image, size),
+            None => image,
+        })
+    };
     // A decoder that gives up by a panic must cost one image, not the import.
-    std::panic::catch_unwind(|| decode_unguarded(bytes))
-        .unwrap_or_else(|_| Err("the decoder gives up on it".into()))
+    std::panic::catch_unwind(decode).unwrap_or_else(|_| Err("the decoder gives up on it".into()))
 }
 
-fn decode_unguarded(bytes: &[u8]) -> Result<DynamicImage, String> {
-    let mut reader = ImageReader::new(Cursor::new(bytes))
+fn decode_unguarded(bytes: &[u8]) -> Result<(DynamicImage, Option<MutexGuard<'static, ()>>), String> {
+    let reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| error.to_string())?;
-    match reader.format() {
+    let may_be_turned = match reader.format() {
         Some(ImageFormat::Jpeg) if !ends_as_jpeg(bytes) => {
             return Err("it is truncated: it has no end marker".into());
         }
-        Some(ImageFormat::Jpeg | ImageFormat::Png) => {}
+        Some(ImageFormat::Jpeg) => headers::check_jpeg(bytes)?,
+        Some(ImageFormat::Png) => headers::check_png(bytes)?,
         Some(other) => return Err(format!("{other:?} is not supported; convert it to JPEG or PNG")),
         None => return Err("it is no image".into()),
-    }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(SIDE_MAX);
-    limits.max_image_height = Some(SIDE_MAX);
-    reader.limits(limits);
+    };
     let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PIXELS_MAX {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > PIXELS_MAX || width.max(height) > SIDE_MAX {
         return Err(format!(
-            "it has {width} x {height} pixels, at most {PIXELS_MAX} are decoded"
+            "it has {width} x {height} pixels, at most {PIXELS_MAX} and {SIDE_MAX} a side are decoded; scale it down"
         ));
     }
-    // A damaged EXIF block says nothing about the pixels.
-    let orientation = decoder.orientation().ok();
+    let alone = (pixels > ALONE_PIXELS_MIN).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
+    // A damaged EXIF block says nothing about the pixels. Asking makes the decoder read all headers again.
+    let orientation = may_be_turned.then(|| decoder.orientation().ok()).flatten();
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
     if let Some(orientation) = orientation {
         image.apply_orientation(orientation);
     }
-    Ok(image)
+    Ok((image, alone))
 }
 
 /// Whether an end marker follows the last scan. The decoder fills what a truncated file lacks with grey instead of
-/// refusing it. Neither marker can occur inside a scan.
+/// refusing it. Neither marker can occur inside a scan, so only what follows the last end is looked through.
 fn ends_as_jpeg(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, marker]);
-    last(0xD9).is_some_and(|end| last(0xDA).is_none_or(|scan| scan < end))
+    let is = |marker: u8| move |pair: &[u8]| pair == [0xFF, marker];
+    let end = bytes.windows(2).rposition(is(0xD9));
+    end.is_some_and(|end| !bytes[end..].windows(2).any(is(0xDA)))
 }
 
 /// The image as a picture of this many channels: 8 bits, transparency ignored, grey by JPEG's matrix.
@@ -131,9 +145,13 @@ mod tests {
     #[test]
     fn a_truncated_jpeg_is_refused_wherever_it_ends() {
         let bytes = jpeg();
-        assert!(decode(&bytes).is_ok());
+        assert!(decode(&bytes, None).is_ok());
         for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_err(), "{length} of {}", bytes.len());
+            assert!(
+                decode(&bytes[..length], None).is_err(),
+                "{length} of {}",
+                bytes.len()
+            );
         }
     }
 
@@ -144,7 +162,7 @@ mod tests {
         image
             .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
             .unwrap();
-        assert!(decode(&bytes).unwrap_err().contains("12000 x 9000 pixels"));
+        assert!(decode(&bytes, None).unwrap_err().contains("12000 x 9000 pixels"));
     }
 
     #[test]

@@ -35,12 +35,33 @@ const ZSTD_LEVEL: i32 = 1;
 pub fn write(size: Size, channels: u16, pixels: &[u8]) -> Vec<u8> {
     let image_bytes = image_bytes(size, channels);
     assert_eq!(pixels.len() % image_bytes, 0, "pixels are whole images");
-    let pages: Vec<Vec<u8>> = pixels
-        .par_chunks(image_bytes * PAGE_IMAGES as usize)
-        .map(|page| zstd::bulk::compress(page, ZSTD_LEVEL).expect("zstd packs what is in memory"))
-        .collect();
-    let images = (pixels.len() / image_bytes) as u32;
-    let mut object = Header::of(size, channels, images, PAGE_IMAGES, &pages).to_bytes();
+    let pages = pixels.par_chunks(image_bytes * PAGE_IMAGES as usize).map(packed);
+    joined(size, channels, pixels.len() / image_bytes, pages.collect())
+}
+
+/// Packs images of one size that lie apart: the same bytes as of [`write`].
+///
+/// # Panics
+/// If one is not `size.height × size.width × channels` bytes long.
+pub fn write_images(size: Size, channels: u16, images: &[Vec<u8>]) -> Vec<u8> {
+    let image_bytes = image_bytes(size, channels);
+    assert!(
+        images.iter().all(|image| image.len() == image_bytes),
+        "images have one size"
+    );
+    let pages = images
+        .par_chunks(PAGE_IMAGES as usize)
+        .map(|page| packed(&page.concat()));
+    joined(size, channels, images.len(), pages.collect())
+}
+
+fn packed(page: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(page, ZSTD_LEVEL).expect("zstd packs what is in memory")
+}
+
+fn joined(size: Size, channels: u16, images: usize, pages: Vec<Vec<u8>>) -> Vec<u8> {
+    let mut object = Header::of(size, channels, images as u32, PAGE_IMAGES, &pages).to_bytes();
+    object.reserve_exact(pages.iter().map(Vec::len).sum());
     for page in pages {
         object.extend_from_slice(&page);
     }
@@ -103,6 +124,8 @@ mod tests {
             assert_eq!(read("p", &object, range).unwrap(), pixels[bytes]);
         }
         assert!(read("p", &object, 60..71).is_err());
+        let images: Vec<Vec<u8>> = pixels.chunks(45).map(<[u8]>::to_vec).collect();
+        assert_eq!(write_images(SIZE, 3, &images), object);
     }
 
     #[test]

@@ -113,12 +113,9 @@ fn encode(job: &Job, args: &EncodeArgs) -> anyhow::Result<Row> {
     let source = image_file::read(&job.input)
         .map_err(anyhow::Error::msg)
         .with_context(name)?;
-    let mut image = image_file::decode(&source)
+    let image = image_file::decode(&source, args.size.map(|text| text.0))
         .map_err(anyhow::Error::msg)
         .with_context(name)?;
-    if let Some(size) = args.size {
-        image = image_file::scaled(image, size.0);
-    }
     let channels = if image.color().has_color() { 3 } else { 1 };
     let picture: Picture = image_file::picture(image, channels);
     let bytes = encoded::encode(&picture, args.format).with_context(name)?;

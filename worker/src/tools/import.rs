@@ -1,22 +1,31 @@
 //! `data import`: images from files become a dataset in a base.
 //!
 //! Images are numbered by a hash of seed and name, so that the same source gives the same dataset on every machine,
-//! and an image that is left out does not move the others. The name is written last: until then nothing is visible,
-//! and what an interrupted import wrote is used by the next one.
+//! and an image that is left out does not move the others. The name is written last: until then nothing is visible.
+//! An import may be ended at any moment; the same command goes on behind the last row group that was written.
 
+mod columns;
 mod folder;
+mod groups;
 mod idx;
 mod options;
+mod record;
 mod source;
 mod summary;
+mod taker;
+mod walk;
 mod writer;
 
+use super::interrupt::{self, Interrupted};
+use super::sizes::FamilySizes;
 use crate::data::{Base, dataset};
 use anyhow::{Context, bail, ensure};
 use clap::{ArgGroup, Args, ValueEnum};
+pub use columns::FamilyKeep;
 use imgcalc_shared::dataset::{Manifest, is_name};
 pub use options::{SizeText, Split};
 use source::Source;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Arguments of `data import`.
@@ -55,6 +64,10 @@ pub struct ImportArgs {
     /// Class names of an IDX source, label 0 first. Default: the labels as digits
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub classes: Vec<String>,
+    /// Also make the columns of these families, SAMPLING-bBLOCK-kKEEP, for example 1x1-b8-k8,1x1-b32-k16. A build makes
+    /// what it lacks by itself
+    #[arg(long, value_name = "FAMILY-kKEEP,…", value_delimiter = ',')]
+    pub columns: Vec<FamilyKeep>,
     /// What to do about a corrupt, empty or unsupported image
     #[arg(long, value_enum, default_value_t = OnBad::Skip)]
     pub on_bad: OnBad,
@@ -72,15 +85,40 @@ pub enum OnBad {
     Refuse,
 }
 
+/// An import that is done.
+struct Imported {
+    manifest: Manifest,
+    /// Of the files of the images in it.
+    source_bytes: u64,
+    /// Images decoded now, and those an earlier run had finished.
+    decoded: u64,
+    resumed: u64,
+    columns: Vec<FamilySizes>,
+}
+
 /// Imports and prints the summary.
 pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
     let base = Base::open(&args.base)?;
-    let manifest = import(&base, args)?;
-    summary::print(&base, &manifest, args.json)
+    interrupt::watch()?;
+    match import_all(&base, args) {
+        Err(error) if error.is::<Interrupted>() => {
+            // Nobody may read it.
+            let _ = writeln!(
+                std::io::stderr(),
+                "interrupted; the same command goes on where it stopped"
+            );
+            std::process::exit(interrupt::EXIT_STATUS.into())
+        }
+        done => summary::print(&base, &done?, args.json),
+    }
 }
 
 /// Imports into a base and returns what was written.
 pub fn import(base: &Base, args: &ImportArgs) -> anyhow::Result<Manifest> {
+    import_all(base, args).map(|imported| imported.manifest)
+}
+
+fn import_all(base: &Base, args: &ImportArgs) -> anyhow::Result<Imported> {
     ensure!(
         is_name(&args.name),
         "{:?} is no name of a dataset: use 1 to 64 letters, digits, `.`, `_` or `-`",
@@ -95,8 +133,10 @@ pub fn import(base: &Base, args: &ImportArgs) -> anyhow::Result<Manifest> {
         _ => source.default_channels(),
     };
     let size = args.size.map_or(source.default_size(), |text| text.0);
+    columns::check(&args.columns, size, channels)?;
     let before = dataset::name_now(base, &args.name)?;
-    let manifest = writer::write(base, &source, size, channels, args)?;
+    let written = writer::write(base, &source, size, channels, args)?;
+    let manifest = written.manifest;
     if manifest.splits.train == 0 || manifest.splits.validation == 0 {
         bail!(
             "{} usable images cannot be split {}",
@@ -105,5 +145,14 @@ pub fn import(base: &Base, args: &ImportArgs) -> anyhow::Result<Manifest> {
         );
     }
     dataset::publish(base, &manifest, before.as_ref())?;
-    Ok(manifest)
+    let columns = columns::make(base, &manifest, &args.columns, written.source_bytes)?;
+    // Only now: whoever is stopped while columns are made need not decode again.
+    written.records.clear(base)?;
+    Ok(Imported {
+        manifest,
+        source_bytes: written.source_bytes,
+        decoded: written.decoded,
+        resumed: written.resumed,
+        columns,
+    })
 }

@@ -6,7 +6,7 @@ use super::{Base, header, key, refused};
 use crate::data::dataset::groups_of;
 use crate::failure::Failure;
 use imgcalc_shared::codec::Layout;
-use imgcalc_shared::column::{ColumnError, Footer};
+use imgcalc_shared::column::Decoding;
 use imgcalc_shared::dataset::Manifest;
 use imgcalc_shared::format::{Family, Format};
 use std::collections::BTreeMap;
@@ -73,25 +73,20 @@ pub fn load_parts<const N: usize>(
             key: &key(&manifest.digest, family, stored_keep, group),
             expected: &header(manifest, family, stored_keep, group),
         };
+        let mut tried = false;
         object.decode(keep, gates, |footer, prefix| {
-            place(footer, prefix, format, image_values, &mut wanted)
+            let mut room = Decoding::default();
+            let again = std::mem::replace(&mut tried, true);
+            for (images, out) in &mut wanted {
+                // What an earlier try left.
+                if again {
+                    out.fill(0);
+                }
+                footer.planes_into(prefix, keep, quant, images.clone(), out, &mut room)?;
+            }
+            Ok(())
         })
     };
     ahead::each(jobs.into_iter().collect(), decode)?;
     Ok(planes)
-}
-
-/// Decodes a row group to where its images are wanted.
-fn place(
-    footer: &Footer,
-    prefix: &[u8],
-    format: Format,
-    image_values: usize,
-    wanted: &mut Wanted,
-) -> Result<(), ColumnError> {
-    let decoded = footer.planes(prefix, format.keep(), format.quant())?;
-    for (images, out) in wanted {
-        out.copy_from_slice(&decoded[images.start as usize * image_values..][..out.len()]);
-    }
-    Ok(())
 }

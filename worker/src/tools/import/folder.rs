@@ -3,8 +3,10 @@
 use crate::data::image_file;
 use anyhow::{Context, bail, ensure};
 use imgcalc_shared::dataset::{CLASSES_MAX, Skipped};
+use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
-use std::fs::DirEntry;
+use std::fs::{DirEntry, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The files below the class folders, in the order of their names.
@@ -20,6 +22,9 @@ pub(super) struct File {
     /// Path below the source with `/` between its parts.
     pub(super) name: String,
     pub(super) label: u16,
+    pub(super) bytes: u64,
+    /// When it was changed, in nanoseconds since 1970.
+    changed: i128,
     path: PathBuf,
 }
 
@@ -64,7 +69,7 @@ impl Folder {
 
     pub(super) fn load(&self, index: u32, size: Size, channels: u16) -> Result<Vec<u8>, String> {
         let bytes = image_file::read(&self.files[index as usize].path)?;
-        let image = image_file::scaled(image_file::decode(&bytes)?, size);
+        let image = image_file::decode(&bytes, Some(size))?;
         Ok(image_file::picture(image, channels).samples)
     }
 
@@ -73,14 +78,37 @@ impl Folder {
         image_file::is_jpeg(&bytes).then_some(bytes)
     }
 
+    /// Stands for all files as they were when they were listed.
+    pub(super) fn listing(&self) -> Digest {
+        let classes = Digest::of_value(&("folder", &self.classes));
+        self.files.iter().fold(classes, |before, file| {
+            let File {
+                name,
+                label,
+                bytes,
+                changed,
+                ..
+            } = file;
+            Digest::of(format!("{before} {label} {bytes} {changed} {name}").as_bytes())
+        })
+    }
+
     fn enter(&mut self, folder: &Path, label: u16) -> anyhow::Result<()> {
         for entry in entries(folder)? {
             let (kind, path) = (entry.file_type()?, entry.path());
             if kind.is_dir() {
                 self.enter(&path, label)?;
             } else if kind.is_file() {
-                let name = self.name(&path);
-                self.files.push(File { name, label, path });
+                let metadata = entry
+                    .metadata()
+                    .with_context(|| format!("{} cannot be read", path.display()))?;
+                self.files.push(File {
+                    name: self.name(&path),
+                    label,
+                    bytes: metadata.len(),
+                    changed: changed(&metadata),
+                    path,
+                });
             } else {
                 // Reading a pipe or a device would wait for ever.
                 self.skip(
@@ -108,6 +136,11 @@ impl Folder {
         let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         parts.join("/")
     }
+}
+
+/// When a file was changed, in nanoseconds since 1970.
+pub(super) fn changed(metadata: &Metadata) -> i128 {
+    i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
 }
 
 /// What lies in a folder and is not hidden, in the order of names.

@@ -8,10 +8,12 @@
 
 mod read;
 
+use super::folder::changed;
 use super::source::Part;
 use crate::data::image_file;
 use anyhow::{Context, bail, ensure};
 use image::{DynamicImage, GrayImage};
+use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
 use read::{Array, read};
 use std::path::{Path, PathBuf};
@@ -22,12 +24,16 @@ pub(super) struct Idx {
     pub(super) size: Size,
     main: Images,
     pub(super) test: Option<Images>,
+    /// Stands for the files as they are now.
+    pub(super) listing: Digest,
 }
 
 pub(super) struct Images {
     pixels: Vec<u8>,
     labels: Vec<u8>,
     size: Size,
+    /// Of the file of images, as it lies on the disk.
+    file_bytes: u64,
 }
 
 impl Idx {
@@ -69,11 +75,19 @@ impl Idx {
             size,
             main,
             test,
+            listing: listing(folder, &names)?,
         }))
     }
 
     pub(super) fn len(&self, part: Part) -> u32 {
         self.images(part).map_or(0, |images| images.labels.len() as u32)
+    }
+
+    /// The share of one image in the bytes of its file.
+    pub(super) fn image_bytes(&self, part: Part) -> u64 {
+        self.images(part).map_or(0, |images| {
+            images.file_bytes / (images.labels.len() as u64).max(1)
+        })
     }
 
     pub(super) fn name(&self, part: Part, index: u32) -> String {
@@ -156,6 +170,7 @@ impl Images {
             pixels,
             labels: labels_of,
             size,
+            file_bytes: std::fs::metadata(images)?.len(),
         })
     }
 }
@@ -180,6 +195,17 @@ fn class_names(given: &[String], main: &Images, test: Option<&Images>) -> anyhow
         "--classes holds an empty name"
     );
     Ok(given.to_vec())
+}
+
+/// Names, lengths and times of change of these files.
+fn listing(folder: &Path, names: &[String]) -> anyhow::Result<Digest> {
+    names.iter().try_fold(Digest::of(b"idx"), |before, name| {
+        let metadata = std::fs::metadata(folder.join(name)).context("it cannot be read")?;
+        let (bytes, changed) = (metadata.len(), changed(&metadata));
+        Ok(Digest::of(
+            format!("{before} {bytes} {changed} {name}").as_bytes(),
+        ))
+    })
 }
 
 fn file_names(folder: &Path) -> anyhow::Result<Vec<String>> {

@@ -4,6 +4,7 @@ use super::folder::Folder;
 use super::idx::Idx;
 use anyhow::{Context, bail};
 use imgcalc_shared::dataset::Skipped;
+use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
 use std::path::Path;
 
@@ -92,6 +93,22 @@ impl Source {
         match self {
             Source::Folder(folder) => folder.jpeg(index),
             Source::Idx(_) => None,
+        }
+    }
+
+    /// Bytes of the file of a candidate; the images of an IDX file share its bytes equally.
+    pub(super) fn bytes(&self, part: Part, index: u32) -> u64 {
+        match self {
+            Source::Folder(folder) => folder.files[index as usize].bytes,
+            Source::Idx(idx) => idx.image_bytes(part),
+        }
+    }
+
+    /// Stands for the files as they are now: their names, lengths and times of change.
+    pub(super) fn listing(&self) -> Digest {
+        match self {
+            Source::Folder(folder) => folder.listing(),
+            Source::Idx(idx) => idx.listing,
         }
     }
 

@@ -1,8 +1,10 @@
 //! What an import says it did.
 
+use super::Imported;
 use crate::data::Base;
 use crate::tools::output;
-use imgcalc_shared::dataset::{Manifest, ObjectRef, Skipped, Splits};
+use crate::tools::sizes::{self, FamilySizes};
+use imgcalc_shared::dataset::{ObjectRef, Skipped, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
 use serde::Serialize;
@@ -19,15 +21,26 @@ struct Summary<'a> {
     channels: u16,
     classes: &'a [String],
     splits: Splits,
+    /// Of the source's files of these images.
+    source_bytes: u64,
+    /// Of the pixels as stored.
+    pixel_bytes: u64,
     /// Of pixels and labels, as stored.
     bytes: u64,
     jpeg_files_bytes: u64,
     skipped_count: u64,
     skipped: &'a [Skipped],
+    /// Candidates decoded by this run.
+    decoded: u64,
+    /// Images taken over from an earlier run that did not end.
+    resumed: u64,
+    columns: &'a [FamilySizes],
 }
 
-pub(super) fn print(base: &Base, manifest: &Manifest, json: bool) -> anyhow::Result<()> {
+pub(super) fn print(base: &Base, imported: &Imported, json: bool) -> anyhow::Result<()> {
+    let manifest = &imported.manifest;
     let length = |object: &ObjectRef| object.bytes;
+    let pixel_bytes = manifest.images.iter().map(length).sum::<u64>();
     let summary = Summary {
         name: &manifest.name,
         digest: manifest.digest,
@@ -36,15 +49,25 @@ pub(super) fn print(base: &Base, manifest: &Manifest, json: bool) -> anyhow::Res
         channels: manifest.channels,
         classes: &manifest.classes,
         splits: manifest.splits,
-        bytes: manifest.images.iter().map(length).sum::<u64>() + manifest.labels.bytes,
+        source_bytes: imported.source_bytes,
+        pixel_bytes,
+        bytes: pixel_bytes + manifest.labels.bytes,
         jpeg_files_bytes: manifest.jpeg_files.as_ref().map_or(0, length),
         skipped_count: manifest.skipped_count,
         skipped: &manifest.skipped,
+        decoded: imported.decoded,
+        resumed: imported.resumed,
+        columns: &imported.columns,
     };
     if json {
         return output::print(&output::json(&summary)?);
     }
-    output::print(&output::facts(&facts(&summary)))
+    let mut text = output::facts(&facts(&summary));
+    if !summary.columns.is_empty() {
+        text += "\n";
+        text += &sizes::table(summary.columns);
+    }
+    output::print(&text)
 }
 
 fn facts(summary: &Summary<'_>) -> Vec<(&'static str, String)> {
@@ -65,8 +88,12 @@ fn facts(summary: &Summary<'_>) -> Vec<(&'static str, String)> {
         ),
         ("size", format!("{height}x{width} {colour}")),
         ("classes", classes(summary.classes)),
+        ("source files", output::bytes(summary.source_bytes)),
         ("stored", output::bytes(summary.bytes)),
     ];
+    if summary.resumed > 0 {
+        facts.push(("not decoded again", format!("{} images", summary.resumed)));
+    }
     if summary.jpeg_files_bytes > 0 {
         facts.push(("kept files", output::bytes(summary.jpeg_files_bytes)));
     }

@@ -1,7 +1,9 @@
 //! Facts of a dataset manifest.
 
 use super::report::Report;
-use crate::data::{Base, dataset};
+use crate::data::Base;
+use crate::tools::check;
+use anyhow::bail;
 use imgcalc_shared::dataset::{Manifest, ObjectRef};
 use imgcalc_shared::envelope::BadEnvelope;
 
@@ -44,13 +46,10 @@ pub(super) fn check_objects(base: &Base, object: &[u8], report: &mut Report) -> 
     let Ok(manifest) = Manifest::from_bytes(object) else {
         return Ok(());
     };
-    for object in manifest.images.iter().chain(&manifest.jpeg_files) {
-        base.get_verified(object)?;
+    let found = check::objects(base, &manifest, &check::named(&manifest))?;
+    if let Some(damage) = found.damaged.first() {
+        bail!("{damage}");
     }
-    dataset::load_labels(base, &manifest)?;
-    report.fact(
-        "objects checked",
-        manifest.images.len() + 1 + usize::from(manifest.jpeg_files.is_some()),
-    );
+    report.fact("objects checked", found.objects);
     Ok(())
 }

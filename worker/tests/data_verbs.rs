@@ -1,0 +1,269 @@
+//! `data verify`, `data stats` and `data cat`.
+
+mod data_support;
+
+use data_support::*;
+use imgcalc_shared::dataset::{Manifest, manifest_key};
+use imgcalc_worker::data::{Base, columns, dataset};
+use serde_json::Value;
+use std::process::{Command, Output};
+
+fn tool(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_imgcalc-worker"))
+        .arg("data")
+        .args(words)
+        .output()
+        .unwrap()
+}
+
+fn stdout(words: &[&str]) -> String {
+    let output = tool(words);
+    assert!(
+        output.status.success(),
+        "{words:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(words: &[&str]) -> Value {
+    serde_json::from_str(&stdout(&[words, &["--json"]].concat())).unwrap()
+}
+
+struct Pets {
+    folder: tempfile::TempDir,
+    url: String,
+    base: Base,
+    manifest: Manifest,
+    /// What the import printed.
+    summary: Value,
+}
+
+/// 20 images of 32 × 32 with columns of two families.
+fn pets() -> Pets {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("in");
+    good_folder(&source, 20);
+    let url = format!("file://{}/base", folder.path().display());
+    let import = [
+        "import",
+        source.to_str().unwrap(),
+        "--base",
+        &url,
+        "--name",
+        "pets",
+        "--size",
+        "32",
+    ];
+    let summary = json(&[&import[..], &["--columns", "1x1-b8-k6,1x1-b16-k3"]].concat());
+    let base = Base::open(&url).unwrap();
+    let manifest = dataset::load_by_name(&base, "pets").unwrap();
+    Pets {
+        folder,
+        url,
+        base,
+        manifest,
+        summary,
+    }
+}
+
+impl Pets {
+    fn column(&self, family: &str, keep: u16) -> String {
+        columns::key(&self.manifest.digest, family.parse().unwrap(), keep, 0)
+    }
+}
+
+#[test]
+fn an_import_says_how_large_its_columns_are_for_each_keep() {
+    let pets = pets();
+    let source: u64 = ["cat", "dog"]
+        .iter()
+        .flat_map(|class| std::fs::read_dir(pets.folder.path().join("in").join(class)).unwrap())
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum();
+    assert_eq!(pets.summary["source_bytes"], source);
+    assert_eq!(pets.summary["pixel_bytes"], pets.manifest.images[0].bytes);
+    let families = pets.summary["columns"].as_array().unwrap();
+    let names: Vec<&Value> = families.iter().map(|family| &family["family"]).collect();
+    assert_eq!(names, ["1x1-b8", "1x1-b16"]);
+    for family in families {
+        let stored = family["keep"].as_u64().unwrap() as u16;
+        let key = pets.column(family["family"].as_str().unwrap(), stored);
+        assert_eq!(family["bytes"], pets.base.size(&key).unwrap());
+        let keeps = family["keeps"].as_array().unwrap();
+        assert_eq!(keeps.last().unwrap()["keep"], stored);
+        let mut before = 0;
+        for keep in keeps {
+            let bytes = keep["bytes"].as_u64().unwrap();
+            assert!(bytes > before && bytes < family["bytes"].as_u64().unwrap());
+            before = bytes;
+            let of_source = keep["of_source"].as_f64().unwrap();
+            assert!((of_source - bytes as f64 / source as f64).abs() < 1e-9);
+        }
+    }
+    // The same figures afterwards, but for the source, which is gone.
+    let stats = json(&["stats", "pets", "--base", &pets.url]);
+    assert_eq!(
+        stats["columns"][0]["keeps"][1]["bytes"],
+        families[0]["keeps"][1]["bytes"]
+    );
+    assert_eq!(stats["columns"][1]["keeps"][0]["of_source"], Value::Null);
+}
+
+#[test]
+fn verify_reads_everything_and_names_all_that_is_damaged() {
+    let pets = pets();
+    let verify = ["verify", "pets", "--base", &pets.url];
+    let good = json(&verify);
+    // Manifest, pixels, labels, kept files and two columns.
+    assert_eq!(
+        (&good["objects"], good["damaged"].as_array().unwrap().len()),
+        (&6.into(), 0)
+    );
+    assert!(stdout(&verify).contains("nothing"));
+
+    let jpeg_files = pets.manifest.jpeg_files.as_ref().unwrap();
+    let objects = [
+        pets.manifest.images[0].key.clone(),
+        pets.manifest.labels.key.clone(),
+        jpeg_files.key.clone(),
+        pets.column("1x1-b8", 6),
+        pets.column("1x1-b16", 3),
+    ];
+    let whole: Vec<_> = objects.iter().map(|key| pets.base.get(key).unwrap()).collect();
+    let damage = |key: &str, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
+        pets.base
+            .put(key, change(pets.base.get(key).unwrap().to_vec()))
+            .unwrap();
+    };
+    let refused = || -> Vec<String> {
+        let output = tool(&[&verify[..], &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        serde_json::from_value(found["damaged"].clone()).unwrap()
+    };
+    let flip = |mut bytes: Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        bytes
+    };
+    // One after the other, until all are.
+    for (count, key) in objects.iter().enumerate() {
+        damage(key, &flip);
+        let found = refused();
+        assert_eq!(found.len(), count + 1, "{found:?}");
+        assert!(
+            found.iter().any(|damage| damage.contains(key.as_str())),
+            "{found:?}"
+        );
+    }
+    assert!(
+        refused()[3].contains("the chunk of anti-diagonal"),
+        "{:?}",
+        refused()
+    );
+    for (key, bytes) in objects.iter().zip(whole) {
+        pets.base.put(key, bytes).unwrap();
+    }
+    // Shorter, under another's key, and gone.
+    damage(&objects[3], &|bytes| bytes[..bytes.len() - 9].to_vec());
+    let other = pets.base.get(&objects[3]).unwrap();
+    pets.base.put(&objects[4], other).unwrap();
+    pets.base.delete(&objects[2]).unwrap();
+    assert_eq!(refused().len(), 3);
+
+    damage(&manifest_key(&pets.manifest.digest), &flip);
+    let output = tool(&verify);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("manifest"));
+}
+
+#[test]
+fn stats_of_a_family_count_what_its_columns_hold() {
+    let pets = pets();
+    let stats = json(&["stats", "pets", "--base", &pets.url, "--family", "1x1-b8"]);
+    let diagonals = stats["diagonals"].as_array().unwrap();
+    assert_eq!(diagonals.len(), 6);
+    let family = "1x1-b8".parse().unwrap();
+    let planes = columns::load_planes(&pets.base, &pets.manifest, family, 6, 1, 1, 0..20).unwrap();
+    let first = &diagonals[0];
+    assert_eq!(first["values"], planes.len());
+    assert_eq!(first["min"], *planes.iter().min().unwrap());
+    assert_eq!(first["max"], *planes.iter().max().unwrap());
+    let zeros = planes.iter().filter(|&&value| value == 0).count() as f64 / planes.len() as f64;
+    assert!((first["zeros"].as_f64().unwrap() - zeros).abs() < 1e-9);
+    let bytes: u64 = diagonals
+        .iter()
+        .map(|diagonal| diagonal["bytes"].as_u64().unwrap())
+        .sum();
+    let keeps = stats["columns"][0]["keeps"].as_array().unwrap();
+    assert_eq!(keeps.last().unwrap()["bytes"], bytes);
+    assert!(stdout(&["stats", "pets", "--base", &pets.url, "--family", "1x1-b8"]).contains("bits/value"));
+    let refused = tool(&["stats", "pets", "--base", &pets.url, "--family", "4x4-b8"]);
+    assert!(
+        String::from_utf8(refused.stderr)
+            .unwrap()
+            .contains("there are no columns of 4x4-b8")
+    );
+}
+
+#[test]
+fn cat_prints_the_values_of_a_column_from_a_base_and_from_a_file() {
+    let pets = pets();
+    let key = pets.column("1x1-b8", 6);
+    let words = [
+        "cat", &key, "--base", &pets.url, "--keep", "2", "--quant", "20", "--images", "3..5",
+    ];
+    let text = stdout(&words);
+    let file = format!("{}/base/{key}", pets.folder.path().display());
+    let rest = ["--keep", "2", "--quant", "20", "--images", "3..5"];
+    assert_eq!(stdout(&[&["cat", &file], &rest[..]].concat()), text);
+
+    let family = "1x1-b8".parse().unwrap();
+    let planes = columns::load_planes(&pets.base, &pets.manifest, family, 6, 2, 20, 3..5).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(
+        lines.next(),
+        Some("image\tchannel\ti\tj\tblock row\tblock column\tvalue")
+    );
+    let mut count = 0;
+    for line in lines {
+        let fields: Vec<i64> = line.split('\t').map(|field| field.parse().unwrap()).collect();
+        let [image, channel, i, j, row, column, value] = fields[..].try_into().unwrap();
+        // Blocks of 2 × 2 kept coefficients, 4 × 4 of them.
+        let at = (((image - 3) * 3 + channel) * 8 + row * 2 + i) * 8 + column * 2 + j;
+        assert_eq!(i64::from(planes[at as usize]), value, "{line}");
+        count += 1;
+    }
+    assert_eq!(count, 2 * 3 * 16 * 3);
+
+    let npy = pets.folder.path().join("planes.npy");
+    let printed = stdout(&[&words[..], &["--planes", "--npy", npy.to_str().unwrap()]].concat());
+    assert_eq!(printed, "");
+    let bytes = std::fs::read(&npy).unwrap();
+    assert!(String::from_utf8_lossy(&bytes[..128]).contains("'shape': (2, 3, 8, 8,)"));
+    let values: Vec<i16> = bytes[128..]
+        .chunks(2)
+        .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
+        .collect();
+    assert_eq!(values, planes);
+    let text = stdout(&[&words[..], &["--planes"]].concat());
+    assert_eq!(text.lines().count(), 1 + planes.len());
+    assert_eq!(text.lines().nth(1), Some(&*format!("3\t0\t0\t0\t{}", planes[0])));
+}
+
+#[test]
+fn cat_refuses_what_is_not_there() {
+    let pets = pets();
+    let key = pets.column("1x1-b8", 6);
+    let refused = |words: &[&str]| {
+        let output = tool(&[&["cat", "--base", &pets.url], words].concat());
+        assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(&[&key, "--images", "10..21"]).contains("holds the images 0..20"));
+    assert!(refused(&[&key, "--images", "5..5"]).contains("no range of images"));
+    assert!(refused(&[&key, "--keep", "7"]).contains("6 anti-diagonals are stored"));
+    assert!(refused(&["a/b"]).contains("there is no a/b"));
+    assert!(refused(&[&pets.manifest.images[0].key]).contains(&pets.manifest.images[0].key));
+}
