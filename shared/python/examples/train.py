@@ -1,5 +1,6 @@
 """Trains a small net on the columns of a dataset: train.py BASE FORMAT [NAME]"""
 
+# %%
 import sys
 
 import imgcalc
@@ -8,21 +9,21 @@ from torch import nn
 
 base, format, *name = sys.argv[1:]
 torch.manual_seed(1)
-train = imgcalc.Dataset(base, *name, format=format)
+
+# %%
+train = imgcalc.Dataset(base, *name, format=format, images="stored")
 sample = torch.from_numpy(next(train.row_groups())[0]).float()
 mean, scale = sample.mean(0), sample.std(0) + 1  # coefficients of low frequency are far larger than others
 net = nn.Sequential(nn.Flatten(), nn.Linear(mean.numel(), 256), nn.ReLU(), nn.Linear(256, len(train.classes)))
 optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
-stream = train.torch(iterable=True, shuffle=True, seed=1, batch_size=128)
-for epoch in range(5):
-    stream.set_epoch(epoch)
+stream = train.torch(iterable=True, shuffle=True, batch_size=128)
+for _ in range(5):
     for planes, labels in torch.utils.data.DataLoader(stream, batch_size=None, num_workers=2):
-        loss = nn.functional.cross_entropy(net((planes - mean) / scale), labels)
         optimiser.zero_grad()
-        loss.backward()
+        nn.functional.cross_entropy(net((planes - mean) / scale), labels).backward()
         optimiser.step()
 
-planes, labels = imgcalc.Dataset(base, *name, format=format, split="validation").arrays()
-with torch.no_grad():
-    right = net((torch.from_numpy(planes) - mean) / scale).argmax(1) == torch.from_numpy(labels)
+# %%
+planes, labels = imgcalc.Dataset(base, *name, format=format, split="validation", images="stored").arrays()
+right = net((torch.from_numpy(planes) - mean) / scale).argmax(1) == torch.from_numpy(labels)
 print(f"{format}: {right.float().mean():.1%} of {len(labels)} images are recognised")

@@ -98,6 +98,12 @@ impl PyManifest {
         &self.0.labels.key
     }
 
+    /// Length of that object.
+    #[getter]
+    fn labels_bytes(&self) -> u64 {
+        self.0.labels.bytes
+    }
+
     /// The label of every image, of the object that holds them.
     fn labels<'py>(
         &self,

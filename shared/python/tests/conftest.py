@@ -11,6 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,6 +33,17 @@ def base() -> Path:
 @pytest.fixture(scope="session")
 def place() -> str:
     return prepared("IMGCALC_TEST_PLACE")
+
+
+@pytest.fixture(scope="session")
+def url(base, place) -> str:
+    """The same base in a store."""
+    client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT"], region_name=os.environ["AWS_REGION"])
+    for file in base.rglob("*"):
+        if file.is_file():
+            key = file.relative_to(base).as_posix()
+            client.upload_file(str(file), place.removeprefix("s3://"), f"some/folder/{key}")
+    return f"{place}/some/folder"
 
 
 @pytest.fixture

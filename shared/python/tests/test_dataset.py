@@ -148,6 +148,20 @@ def test_what_a_base_has_not_is_said_with_what_it_has(base):
             imgcalc.Dataset(no_base, format=FORMAT)
 
 
+def test_a_split_may_end_where_the_columns_do(damaged):
+    whole = imgcalc.Dataset(damaged, "small", format=FORMAT, images="stored")
+    planes, labels = whole.arrays()
+    assert len(whole) > 1024 and np.array_equal(planes, imgcalc.Dataset(damaged, "small", format=FORMAT).arrays()[0])
+    columns_of(damaged)[1].unlink()
+    with pytest.raises(imgcalc.DataError, match='for all of these images: .*/rg-00001 is not in .*images="stored"'):
+        imgcalc.Dataset(damaged, "small", format=FORMAT)
+    few = imgcalc.Dataset(damaged, "small", format=FORMAT, images="stored")
+    assert len(few) == 1024 == len(few.labels)
+    assert np.array_equal(few.arrays()[0], planes[:1024]) and np.array_equal(few.arrays()[1], labels[:1024])
+    with pytest.raises(imgcalc.DataError, match="no columns"):
+        imgcalc.Dataset(damaged, "small", format=FORMAT, split="validation", images="stored")
+
+
 def test_the_smallest_stored_keep_that_serves_is_read(damaged):
     stored = imgcalc.Dataset(damaged, "small", format="1x1-b8-k1-q1").stored_keep
     folder = columns_of(damaged)[0].parent

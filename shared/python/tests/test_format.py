@@ -34,7 +34,9 @@ def test_a_format_tells_the_shape_of_planes():
         imgcalc.Format("1x1-b8-k8-q50").shape(8, 8, channels=2)
 
 
-@pytest.mark.parametrize("text", ["", "1x1", "3x3-b8-k1-q1", "1x1-b12-k1-q1", "1x1-b8-k16-q1", "1x1-b8-k1-q0", "é" * 999])
+@pytest.mark.parametrize(
+    "text", ["", "1x1", "3x3-b8-k1-q1", "1x1-b12-k1-q1", "1x1-b8-k16-q1", "1x1-b8-k1-q0", "é" * 999]
+)
 def test_what_is_no_format_is_refused(text):
     with pytest.raises(imgcalc.DataError):
         imgcalc.Format(text)

@@ -16,7 +16,9 @@ def pictures():
         yield ((ramp + dice.integers(0, 64, (height, width, channels))) % 256).astype(np.uint8)
 
 
-@pytest.mark.parametrize("text", ["1x1-b8-k15-q1", "1x1-b8-k4-q20", "2x2-r-b8-k8-q3", "2x2-c-b16-k5-q1", "4x4-b16-k20-q50"])
+@pytest.mark.parametrize(
+    "text", ["1x1-b8-k15-q1", "1x1-b8-k4-q20", "2x2-r-b8-k8-q3", "2x2-c-b16-k5-q1", "4x4-b16-k20-q50"]
+)
 def test_planes_are_what_scipy_computes_of_the_padded_image(text):
     format = imgcalc.Format(text)
     rows, columns = reference.STEPS[format.sampling]

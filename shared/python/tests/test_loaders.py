@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import imgcalc
@@ -58,6 +58,15 @@ def test_a_stream_holds_each_image_once_however_many_workers_share_it(ds, expect
         assert (loaded(loader) == expected) == (not shuffle)
 
 
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_workers_read_from_a_store(url, expected, start):
+    stored = imgcalc.Dataset(url, "small", format=FORMAT)
+    stored[0]
+    stream = stored.torch(iterable=True, batch_size=64)
+    loader = DataLoader(stream, batch_size=None, num_workers=2, multiprocessing_context=start)
+    assert Counter(loaded(loader)) == Counter(expected)
+
+
 def test_an_order_follows_from_seed_and_epoch(ds, expected):
     def order(seed, epoch, workers=0, buffer=4):
         stream = ds.torch(iterable=True, shuffle=True, seed=seed, batch_size=64, buffer=buffer)
@@ -73,7 +82,7 @@ def test_an_order_follows_from_seed_and_epoch(ds, expected):
 
     def changes(pairs):
         groups = [places[pair] // 1024 for pair in pairs]
-        return sum(one != other for one, other in zip(groups, groups[1:]))
+        return sum(one != other for one, other in pairwise(groups))
 
     assert changes(order(1, 0)) > 300 and changes(order(1, 0, buffer=1)) == 1
 
@@ -134,7 +143,12 @@ def test_damage_reaches_the_one_who_loads(damaged):
 
 
 def test_what_does_not_go_together_is_refused(ds):
-    for wrong in ({"shuffle": True}, {"batch_size": 4}, {"iterable": True, "buffer": 0}, {"iterable": True, "shard": (2, 2)}):
+    for wrong in (
+        {"shuffle": True},
+        {"batch_size": 4},
+        {"iterable": True, "buffer": 0},
+        {"iterable": True, "shard": (2, 2)},
+    ):
         with pytest.raises(ValueError):
             ds.torch(**wrong)
     with pytest.raises(ValueError, match="the same seed"):
@@ -148,4 +162,3 @@ def test_the_example_trains(base):
     assert said.returncode == 0, said.stderr
     recognised = float(said.stdout.split()[1].rstrip("%"))
     assert recognised > 90, said.stdout
-    assert np.isfinite(recognised)

@@ -3,23 +3,12 @@
 import os
 import pickle
 
-import boto3
 import numpy as np
 import pytest
 
 import imgcalc
 
 FORMAT = "1x1-b8-k5-q20"
-
-
-@pytest.fixture(scope="module")
-def url(base, place):
-    client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT"], region_name=os.environ["AWS_REGION"])
-    for file in base.rglob("*"):
-        if file.is_file():
-            key = file.relative_to(base).as_posix()
-            client.upload_file(str(file), place.removeprefix("s3://"), f"some/folder/{key}")
-    return f"{place}/some/folder"
 
 
 def test_a_store_gives_what_a_disk_gives_in_as_many_requests(base, url):

@@ -96,7 +96,7 @@ class Folder(Base):
                 file.seek(start)
                 filled = 0
                 while filled < len(found):
-                    more = file.readinto(memoryview(found)[filled:])
+                    more = file.readinto(found.data[filled:])
                     if not more:
                         break
                     filled += more

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,20 @@ Planes = npt.NDArray[np.int16]
 class Columns:
     """Column objects of a format, a row group each. One request reads a footer, one the planes; footers are kept."""
 
-    def __init__(self, base: Base, manifest: Manifest, format: Format, groups: range) -> None:
+    def __init__(self, base: Base, manifest: Manifest, format: Format, groups: range, all_of_them: bool) -> None:
+        """Of `groups` all, or else the first ones as far as there are columns of them."""
         self._base = base
         self._manifest = manifest
         self._format = format
-        folder = f"columns/{manifest.digest}"
-        there = base.list(folder)
-        self.stored_keep = self._choose(folder, there, groups)
-        keys = {group: self._key(self.stored_keep, group) for group in groups}
+        self._folder = f"columns/{manifest.digest}"
+        there = base.list(self._folder)
+        #: The smallest stored keep that serves the format in the most row groups.
+        self.stored_keep, count = self._choose(there, groups)
+        if count == 0 or (all_of_them and count < len(groups)):
+            raise self._lacking(there, groups[:count])
+        #: Row groups that can be read.
+        self.groups = groups[:count]
+        keys = {group: self._key(self.stored_keep, group) for group in self.groups}
         #: Key and length of each object.
         self._objects = {group: (key, there[key]) for group, key in keys.items()}
         self._footers: dict[int, Footer] = {}
@@ -57,18 +64,28 @@ class Columns:
         self._footers[group] = step
         return step, tail, start
 
-    def _choose(self, folder: str, there: dict[str, int], groups: range) -> int:
-        """The smallest stored keep that serves all row groups."""
-        keeps = range(self._format.keep, 2 * self._format.block)
-        for stored in keeps:
-            if all(self._key(stored, group) in there for group in groups):
-                return stored
+    def _choose(self, there: dict[str, int], groups: range) -> tuple[int, int]:
+        """The stored keep, and how many row groups from the first one on it serves."""
+        best = (self._format.keep, 0)
+        for stored in range(self._format.keep, 2 * self._format.block):
+            present = (self._key(stored, group) in there for group in groups)
+            count = sum(1 for _ in takewhile(bool, present))
+            if count > best[1]:
+                best = (stored, count)
+        return best
+
+    def _lacking(self, there: dict[str, int], served: range) -> DataError:
+        format, url = self._format, self._base.url
+        what = f"there are no columns of {format.family} with keep {format.keep} or more"
+        if served:
+            key = self._key(self.stored_keep, served.stop)
+            return DataError(
+                f"{what} for all of these images: {key} is not in {url}; "
+                f'with images="stored" the split ends where the columns do'
+            )
         families = {match[1] for key in there if (match := re.fullmatch(r"columns/[^/]+/([^/]+)/[^/]+", key))}
         known = f"it holds {', '.join(sorted(families))}" if families else "it holds none of this dataset"
-        raise DataError(
-            f"there are no columns of {self._format.family} with keep {self._format.keep} or more for these images "
-            f"in {folder} in {self._base.url}: {known}"
-        )
+        return DataError(f"{what} for these images in {self._folder} in {url}: {known}")
 
     def _key(self, stored_keep: int, group: int) -> str:
         return self._manifest.columns_key(self._format, stored_keep, group)

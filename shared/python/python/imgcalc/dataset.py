@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,8 @@ class Dataset:
 
     `base` is `file:///folder`, `s3://place/prefix` or a `pathlib.Path`; `name` a dataset's name or digest, which may
     be left out where the base holds one dataset only; `split` one of train, validation and test. The first `images`
-    of a split are a fair sample of it. `ds[i]` decodes a whole row group and keeps as many as fit into `cache_bytes`.
+    of a split are a fair sample of it; `images="stored"` takes as many as there are columns for: a build makes those
+    of the images it trains on. `ds[i]` decodes a whole row group and keeps as many as fit into `cache_bytes`.
 
     Raises :class:`DataError` if something is not there or damaged, and :class:`StorageError` if a base does not answer.
     """
@@ -50,26 +51,27 @@ class Dataset:
         *,
         format: Format | str,
         split: str = "train",
-        images: int | None = None,
+        images: int | Literal["stored"] | None = None,
         cache_bytes: int = CACHE_BYTES_MAX,
     ) -> None:
         self.base = open_base(base)
         self.format = as_format(format)
         self.split = split
         self._manifest = find(self.base, name)
+        #: Channels, rows and columns of one image's planes.
+        self.shape: tuple[int, int, int] = self.format.shape(*self._manifest.size, self._manifest.channels)
         self._first, count = _run(self._manifest, split)
-        self._count = count if images is None else min(count, operator.index(images))
+        self._count = count if images is None or images == "stored" else min(count, operator.index(images))
         if self._count < 1:
             wanted = "" if images is None else f", {images} are asked for"
             raise DataError(f"the {split} split of {self.name} in {self.base.url} has {count} images{wanted}")
-        channels, size = self._manifest.channels, self._manifest.size
-        #: Channels, rows and columns of one image's planes.
-        self.shape: tuple[int, int, int] = self.format.shape(*size, channels)
+        groups = self._groups()
+        self._columns = Columns(self.base, self._manifest, self.format, groups, images != "stored")
+        self._count = min(self._count, self._columns.groups.stop * self._manifest.row_group - self._first)
         #: Class names; a label is an index into them.
         self.classes: tuple[str, ...] = tuple(self._manifest.classes)
         #: int64, one for each image.
         self.labels: Labels = self._labels()
-        self._columns = Columns(self.base, self._manifest, self.format, self._groups())
         self._cache = _Cache(cache_bytes)
 
     @property
@@ -109,9 +111,7 @@ class Dataset:
         for planes, labels in self.row_groups():
             yield from zip(planes, labels.tolist())
 
-    def row_groups(
-        self, order: Iterable[int] | None = None, *, ahead: int = 1
-    ) -> Iterator[tuple[Planes, Labels]]:
+    def row_groups(self, order: Iterable[int] | None = None, *, ahead: int = 1) -> Iterator[tuple[Planes, Labels]]:
         """Planes, int16 of (images, *shape), and labels of one row group after the other.
 
         `order` names them by their place in the split, 0 to `row_group_count` - 1. While one is used, `ahead` further
@@ -189,7 +189,7 @@ class Dataset:
     def _labels(self) -> Labels:
         key = self._manifest.labels_key
         with named(f"the labels {key} in {self.base.url} are damaged"):
-            labels = self._manifest.labels(self.base.get(key))
+            labels = self._manifest.labels(self.base.get_range(key, 0, self._manifest.labels_bytes))
         return labels[self._first : self._first + self._count].copy()
 
 

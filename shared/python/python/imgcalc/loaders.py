@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Transform = Callable[[Any], Any]
 
 
-class Indexed(Dataset):
+class Indexed(Dataset[Any]):
     """Map-style: image by number."""
 
     def __init__(self, source: dataset.Dataset, transform: Transform | None) -> None:
@@ -31,7 +31,7 @@ class Indexed(Dataset):
         return (tensor if self.transform is None else self.transform(tensor)), label
 
 
-class Stream(IterableDataset):
+class Stream(IterableDataset[Any]):
     """Row group by row group, shared out among the workers of a loader."""
 
     def __init__(
