@@ -156,8 +156,9 @@ class Dataset:
         With `iterable` it is an `IterableDataset` that reads each row group once, in one request, and shares them out
         among the loader's workers. With `shuffle` their order, and that of the images of `buffer` row groups at a time,
         follows from `seed` and `set_epoch(n)`; without a seed it is drawn from torch's generator for each epoch.
-        With `batch_size` it yields whole batches, for a loader with `batch_size=None`. Of `shard=(i, n)` it yields the
-        i-th of n parts, for training on n machines. `transform` is called with each image's tensor, or each batch's.
+        With `batch_size` it yields whole batches, for a loader with `batch_size=None`; the last of each worker may be
+        smaller. Of `shard=(i, n)` it yields the i-th of n parts, for training on n machines. `transform` is called with
+        each image's tensor, or each batch's.
         """
         from . import loaders
 
