@@ -24,6 +24,7 @@ setup:
 
 setup-test: setup
 	@tests/setup/python.sh
+	@tests/setup/python-package.sh
 	@tests/setup/fashion-mnist.sh
 
 build: setup
@@ -48,6 +49,8 @@ faults: setup-test
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
+	cargo fmt --manifest-path shared/python/Cargo.toml --check
+	cargo clippy --manifest-path shared/python/Cargo.toml --target-dir target/python --locked -- -D warnings
 
 bench-accuracy: build
 	@tests/setup/fashion-mnist.sh
