@@ -66,7 +66,10 @@ fn measure(
         bound::order_0(&columns.values, &columns.chunks) / count,
     );
     let peers = &mut bench.peers;
-    let file = peers.hand_over("column.i16", columns.values)?;
+    let file = peers.hand_over(
+        "column.i16",
+        ours::for_peers(layout, images, shape.keep, &columns),
+    )?;
     for (peer, name) in COLUMNS {
         figures.push(name, peers.write(peer, &file, &columns.chunks)? / count);
     }

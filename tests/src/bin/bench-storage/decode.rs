@@ -89,7 +89,10 @@ fn prepare(
     shared: Vec<u8>,
 ) -> anyhow::Result<Subject> {
     let columns = ours::columns(layout, images, shape.keep);
-    let file = peers.hand_over("column.i16", columns.values)?;
+    let file = peers.hand_over(
+        "column.i16",
+        ours::for_peers(layout, images, shape.keep, &columns),
+    )?;
     for (peer, _) in COLUMNS {
         peers.write(peer, &file, &columns.chunks)?;
         peers.read(peer, &columns.chunks, Some(&file))?;

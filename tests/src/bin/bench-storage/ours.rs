@@ -5,6 +5,9 @@ use imgcalc_shared::codec::{Layout, Picture, Transform, quantise};
 use imgcalc_shared::column::{self, Footer, Header, Step};
 use imgcalc_shared::format::diagonal_length;
 
+/// Smallest block whose values peers get image after image.
+const IMAGES_FIRST_FROM: u16 = 32;
+
 /// The rounded coefficients of every picture in storage order; all cores are at it.
 pub fn coefficients(pictures: &[Picture], block: u16, keep: u16) -> anyhow::Result<Vec<Vec<i16>>> {
     on_all_cores(pictures, |part| coefficients_of(part, block, keep))
@@ -76,7 +79,7 @@ pub struct Columns {
     pub columns: Vec<usize>,
 }
 
-/// The order of values that peers and bounds get.
+/// The order of values that bounds get.
 pub fn columns(layout: Layout, images: &[Vec<i16>], keep: u16) -> Columns {
     let column = layout.blocks() * images.len();
     let mut all = Columns {
@@ -97,6 +100,23 @@ pub fn columns(layout: Layout, images: &[Vec<i16>], keep: u16) -> Columns {
         all.chunks.push(length * column);
     }
     all
+}
+
+/// The order of values that peers get, chunk after chunk: of the two orders inside a chunk the one in which the best of
+/// them store less. That is coefficient after coefficient for small blocks, whose neighbours are alike, and image after
+/// image for larger ones.
+pub fn for_peers(layout: Layout, images: &[Vec<i16>], keep: u16, columns: &Columns) -> Vec<i16> {
+    if layout.family().block < IMAGES_FIRST_FROM {
+        return columns.values.clone();
+    }
+    let mut values = Vec::with_capacity(columns.values.len());
+    for (diagonal, channel) in layout.runs(keep) {
+        let (start, length) = (layout.run_start(diagonal, channel), layout.run_values(diagonal));
+        for image in images {
+            values.extend_from_slice(&image[start..start + length]);
+        }
+    }
+    values
 }
 
 /// What becomes of all items if each core works on a part of them.

@@ -25,13 +25,14 @@ pub fn prepare(peers: &mut Peers, root: &Path) -> anyhow::Result<Vec<Picture>> {
     let ask = json!({
         "do": "photos", "folder": folder, "suffixes": suffixes, "out": root, "count": CROPS, "seed": SEED,
     });
+    let key = ask.to_string();
     let stamp = root.join("crops.json");
     let said = std::fs::read_to_string(&stamp).unwrap_or_default();
     let told = match said.split_once('\n') {
-        Some((asked, told)) if asked == ask.to_string() => told.to_string(),
+        Some((asked, told)) if asked == key => told.to_string(),
         _ => {
             let told = peers.ask(&ask)?.to_string();
-            std::fs::write(&stamp, format!("{ask}\n{told}"))?;
+            std::fs::write(&stamp, format!("{key}\n{told}"))?;
             told
         }
     };

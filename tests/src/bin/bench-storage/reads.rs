@@ -1,7 +1,7 @@
 //! Section `reads`: bytes that trainings on nested keeps of one family read, each keep trained on once.
 
 use crate::Bench;
-use crate::formats;
+use crate::formats::{self, QUANTS};
 use crate::ours;
 use crate::table::Table;
 use anyhow::Context;
@@ -46,7 +46,7 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
         let once = bytes[0];
         let all = [&bytes[..], &[jpeg * f64::from(count)]].concat();
         let cell = |bytes: &f64| match bytes / once {
-            ratio if ratio == 1.0 => format!("{bytes:.0}"),
+            1.0 => format!("{bytes:.0}"),
             ratio => format!("{bytes:.0} ({ratio:.1})"),
         };
         let name = format!(
@@ -55,6 +55,50 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
             step * count
         );
         table.words(name, all.iter().map(cell));
+    }
+    table.print();
+    factors(bench, nested)
+}
+
+/// One set of columns for all factors beside one a factor.
+fn factors(bench: &mut Bench, nested: &[(u16, u16, u16)]) -> anyhow::Result<()> {
+    let quants = QUANTS.map(|quant| quant.to_string());
+    let head = quants.iter().map(|quant| format!("q = {quant}"));
+    let mut table = Table::new(
+        "Columns for three factors, bytes an image: one set that all are derived from (q = 1), or one set a factor",
+        std::iter::once("q = 1".to_string())
+            .chain(head)
+            .chain(["a set a factor".into(), "times less".into()]),
+    );
+    let mut blocks: Vec<(u16, u16)> = nested
+        .iter()
+        .map(|&(block, step, count)| (block, step * count))
+        .collect();
+    blocks.sort();
+    blocks.dedup();
+    for (block, keep) in blocks {
+        eprintln!("reads: all factors, block {block}, keep {keep}");
+        let layout = formats::layout(block)?;
+        let coefficients = ours::coefficients(&bench.pictures, block, keep)?;
+        let bytes = |quant: u16| {
+            let images = ours::values(layout, &coefficients, keep, quant);
+            let object = ours::object(layout, keep, quant, &images)?;
+            anyhow::Ok(object.len() as f64 / coefficients.len() as f64)
+        };
+        let one = bytes(1)?;
+        let each = QUANTS
+            .iter()
+            .map(|&quant| bytes(quant))
+            .collect::<anyhow::Result<Vec<f64>>>()?;
+        let sum: f64 = each.iter().sum();
+        let cells = std::iter::once(one)
+            .chain(each)
+            .chain([sum])
+            .map(|bytes| format!("{bytes:.0}"));
+        table.words(
+            format!("{block}/{keep}"),
+            cells.chain([format!("{:.2}", one / sum)]),
+        );
     }
     table.print();
     Ok(())
