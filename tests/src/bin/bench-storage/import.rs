@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Instant;
 
-/// Links to every JPEG file: enough work that starting a program does not count.
-const LINKS: usize = 8;
+/// Names of every JPEG file: enough work that starting a program does not count; 800 MB of pixels.
+const LINKS: usize = 4;
 const LINKS_QUICK: usize = 2;
 /// Images that one core transforms for a figure.
 const TRANSFORMED: usize = 128;

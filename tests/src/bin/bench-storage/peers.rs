@@ -97,7 +97,8 @@ impl Peers {
         number(&self.ask(&ask)?, "cpu_s")
     }
 
-    /// Stores each of so many equal runs of a file for itself; bytes, and bytes in file blocks of 4 KiB.
+    /// Stores each of so many equal runs of a file for itself and removes the file; bytes, and bytes in file blocks of
+    /// 4 KiB.
     pub fn write_per_image(
         &mut self,
         peer: &str,
@@ -106,6 +107,7 @@ impl Peers {
     ) -> anyhow::Result<(f64, f64)> {
         let ask = json!({"do": "per_image", "peer": peer, "values": values, "images": images});
         let answer = self.ask(&ask)?;
+        std::fs::remove_file(values)?;
         Ok((number(&answer, "bytes")?, number(&answer, "file_bytes")?))
     }
 
@@ -132,6 +134,8 @@ impl Drop for Peers {
     fn drop(&mut self) {
         self.ask = None;
         let _ = self.child.wait();
+        // What could not be removed is overwritten by the next run.
+        let _ = std::fs::remove_dir_all(&self.scratch);
     }
 }
 
