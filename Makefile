@@ -5,7 +5,7 @@ DEMO := target/demo
 # Rounds of `make faults`, about a minute each.
 ROUNDS := 10
 
-.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-segments bench-ledger clean-demo simulate simulate-days
+.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-segments bench-ledger bench-storage clean-demo simulate simulate-days
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
@@ -16,6 +16,8 @@ help:
 	@echo "make simulate-days   days of network stalls, by seed; FROM=n DAYS=n"
 	@echo "make bench-segments  what cutting a chain into segments costs in accuracy (about five minutes)"
 	@echo "make bench-ledger    what coordinators cost, beside etcd (about ten minutes); ROUNDS=n KILLS=n SECTIONS='commits ...'"
+	@echo "make bench-storage   bytes, speed and reads of columns, beside peers (about a quarter of an hour); PHOTOS=folder QUICK=1"
+	@echo "                     SECTIONS='bytes decode import reads cold'"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
 
 setup:
@@ -64,6 +66,12 @@ bench-ledger: build
 	@tests/setup/fashion-mnist.sh
 	@tests/setup/etcd.sh
 	cargo run --release -p imgcalc-tests --bin bench-ledger -- $(SECTIONS)
+
+bench-storage: build
+	@tests/setup/python.sh
+	@tests/setup/peers.sh
+	@$(if $(PHOTOS),:,tests/setup/photos.sh)
+	PHOTOS="$(PHOTOS)" QUICK="$(QUICK)" cargo run --release -p imgcalc-tests --bin bench-storage -- $(SECTIONS)
 
 clean-demo:
 	rm -rf $(DEMO)
