@@ -57,7 +57,9 @@ impl World {
         let (family, keep) = (format.family(), format.keep());
         let stored = columns::stored_keep(base, &self.manifest, family, keep, ALL).unwrap();
         let before = base.account();
-        let [planes] = columns::load_parts(base, &self.manifest, stored, format, [0..IMAGES]).unwrap();
+        let quant = format.quant();
+        let planes =
+            columns::load_planes(base, &self.manifest, family, stored, keep, quant, 0..IMAGES).unwrap();
         (planes, base.account() - before)
     }
 
@@ -158,8 +160,8 @@ fn an_object_that_is_written_anew_between_its_listing_and_its_reading_is_read_an
     let other = world.write_anew();
     // Not listed again: the cache and what is known are of the old one, which the store does not have any more.
     let before = base.account();
-    let [planes] =
-        columns::load_parts(&base, &world.manifest, 15, format("1x1-b8-k8-q20"), [0..IMAGES]).unwrap();
+    let family = format("1x1-b8-k8-q20").family();
+    let planes = columns::load_planes(&base, &world.manifest, family, 15, 8, 20, 0..IMAGES).unwrap();
     assert_eq!(planes, other);
     assert_eq!((base.account() - before).requests, 3);
 }

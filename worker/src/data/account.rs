@@ -100,8 +100,8 @@ impl fmt::Display for Size {
         let bytes = self.0 as f64;
         match self.0 {
             0..1_024 => write!(f, "{bytes} B"),
-            0..1_048_576 => write!(f, "{:.1} KiB", bytes / 1024.0),
-            0..1_073_741_824 => write!(f, "{:.1} MiB", bytes / 1_048_576.0),
+            1_024..1_048_576 => write!(f, "{:.1} KiB", bytes / 1024.0),
+            1_048_576..1_073_741_824 => write!(f, "{:.1} MiB", bytes / 1_048_576.0),
             _ => write!(f, "{:.2} GiB", bytes / 1_073_741_824.0),
         }
     }
