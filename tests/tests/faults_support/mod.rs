@@ -89,7 +89,7 @@ struct Alarm {
 }
 
 /// Every warning and error that may be said, and which faults it takes.
-const ALARMS: [Alarm; 6] = [
+const ALARMS: [Alarm; 7] = [
     Alarm {
         line: Expected {
             text: "fails: pre-empted: the task is no longer leased to this attempt",
@@ -102,6 +102,13 @@ const ALARMS: [Alarm; 6] = [
             Fault::PartPair,
             Fault::FreezeLeader,
         ],
+    },
+    Alarm {
+        line: Expected {
+            text: "breaks the line off; if it is a coordinator with certificates",
+            why: "a new worker cannot tell a coordinator that dies or is cut off from one that wants certificates",
+        },
+        by: &[Fault::KillWorker],
     },
     Alarm {
         line: Expected {
