@@ -30,7 +30,7 @@ mod tests;
 use crate::plan::Planned;
 use board::Board;
 use imgcalc_shared::format::Family;
-use imgcalc_shared::task::{Input, Start, Task, TaskId};
+use imgcalc_shared::task::{Start, Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -137,20 +137,8 @@ impl Ready {
             hardware: planned.task.hardware().map(str::to_string),
             base: base.clone(),
             parent,
-            family: family(&planned.task),
+            family: planned.task.family(),
         }
-    }
-}
-
-/// The family whose columns a task reads or makes.
-pub fn family(task: &Task) -> Option<Family> {
-    match task {
-        Task::Columns { family, .. } => Some(*family),
-        Task::Train {
-            input: Input::Format(format),
-            ..
-        } => Some(format.family()),
-        _ => None,
     }
 }
 

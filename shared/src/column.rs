@@ -1,11 +1,12 @@
 //! The column object: all coefficients of one family over one row group of images.
 //!
 //! Its chunks lie in prefix order, so that a format is one contiguous range from the start of the object; a larger
-//! keep read once serves every smaller one and every quantisation factor. [`write()`] draws the bytes; [`Footer`]
-//! reads them without doing I/O.
+//! keep read once serves every smaller one. [`write()`] draws the bytes; [`Footer`] reads them without doing I/O.
 
+mod check;
 mod decode;
 mod footer;
+mod key;
 mod write;
 
 use crate::codec::{CodecError, Layout};
@@ -14,7 +15,8 @@ use crate::format::{Family, Size};
 
 pub use decode::{ChunkFacts, Decoding};
 pub use footer::{Footer, Step};
-pub use write::write;
+pub use key::{folder, key, parse_key};
+pub use write::{write, write_coefficients};
 
 /// Most images in one object.
 pub const IMAGES_MAX: u32 = 65_536;
@@ -41,8 +43,8 @@ const TRAILER_BYTES: usize = 28;
 pub struct Header {
     /// Sampling and block size.
     pub family: Family,
-    /// What the coefficients were divided by: 1 for a dataset's columns, which serve every factor, or the factor of
-    /// a deployed format.
+    /// What the coefficients were divided by. Undivided ones (1) serve every factor, but take several times the bytes
+    /// of those of one.
     pub quant: u16,
     /// Size of every image.
     pub size: Size,

@@ -19,6 +19,8 @@ pub const CLASSES_MAX: usize = 65_535;
 
 const WHAT: &str = "imgcalc-manifest";
 const VERSION: u32 = 1;
+const NAME: &str = "imgcalc-dataset-name";
+const NAME_VERSION: u32 = 1;
 
 /// An immutable object in the base.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -73,6 +75,10 @@ pub struct Manifest {
     pub skipped: Vec<Skipped>,
     /// How many were left out in all.
     pub skipped_count: u64,
+    /// Bytes of the source's files of these images; not part of the digest. Unknown of datasets that were imported
+    /// before it was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_bytes: Option<u64>,
 }
 
 /// One image an import left out.
@@ -191,6 +197,16 @@ pub fn name_key(name: &str) -> String {
     format!("datasets/names/{name}")
 }
 
+/// The object of a name, which tells the dataset it means.
+pub fn seal_name(digest: &Digest) -> Vec<u8> {
+    envelope::seal(NAME, NAME_VERSION, digest)
+}
+
+/// Reads what [`seal_name`] wrote.
+pub fn open_name(bytes: &[u8]) -> Result<Digest, BadEnvelope> {
+    envelope::open(NAME, NAME_VERSION, bytes)
+}
+
 /// Whether a name may be used for a dataset or a build: 1 to 64 letters, digits, `.`, `_` or `-`, the first a letter
 /// or digit. Such a name is safe as one segment of a key or path.
 pub fn is_name(text: &str) -> bool {
@@ -233,6 +249,7 @@ mod tests {
             jpeg_files: None,
             skipped: vec![],
             skipped_count: 0,
+            source_bytes: None,
         };
         manifest.digest = manifest.computed_digest();
         manifest

@@ -84,6 +84,13 @@ impl Sampling {
     }
 }
 
+impl Family {
+    /// The format of this family with this keep and factor, or what is wrong with it.
+    pub fn format(self, keep: u16, quant: u16) -> Result<Format, BadFormat> {
+        Format::new(self.sampling, self.block, keep, quant)
+    }
+}
+
 impl Format {
     /// A format, or what is wrong with it.
     pub fn new(sampling: Sampling, block: u16, keep: u16, quant: u16) -> Result<Format, BadFormat> {
@@ -147,6 +154,14 @@ impl Format {
         let sampled = self.sampling().sampled(size);
         let block = u32::from(self.block());
         u64::from(sampled.height / block) * u64::from(sampled.width / block) * u64::from(self.kept_in_block())
+    }
+
+    /// Whether columns stored as this format hold all that `wanted` needs: a larger keep has every smaller one, and
+    /// undivided coefficients have every factor.
+    pub fn serves(self, wanted: Format) -> bool {
+        self.family == wanted.family
+            && self.keep >= wanted.keep
+            && (self.quant == wanted.quant || self.quant == 1)
     }
 
     /// Height and width of the net's input for an image of this size: `H/B·side × W/B·side`.
@@ -258,6 +273,24 @@ mod tests {
             }
         );
         assert_eq!(format("1x1-b8-k15-q1").plane(size), size);
+    }
+
+    #[test]
+    fn columns_serve_smaller_keeps_of_their_family_and_factor_and_undivided_ones_every_factor() {
+        let stored = format("1x1-b8-k6-q50");
+        for served in ["1x1-b8-k6-q50", "1x1-b8-k1-q50"] {
+            assert!(stored.serves(format(served)), "{served}");
+        }
+        for other in [
+            "1x1-b8-k7-q50",
+            "1x1-b8-k6-q100",
+            "1x1-b8-k6-q1",
+            "1x1-b16-k6-q50",
+            "4x4-b8-k6-q50",
+        ] {
+            assert!(!stored.serves(format(other)), "{other}");
+        }
+        assert!(format("1x1-b8-k6-q1").serves(stored));
     }
 
     #[test]

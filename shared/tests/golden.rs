@@ -132,6 +132,7 @@ fn a_manifest_of_version_1_is_read() {
         jpeg_files: Some(object("jpeg/0", 7)),
         skipped: vec![],
         skipped_count: 3,
+        source_bytes: None,
     };
     manifest.digest = manifest.computed_digest();
     let bytes = golden("manifest-1", || manifest.to_bytes());

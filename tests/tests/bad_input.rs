@@ -198,13 +198,13 @@ fn damaged_columns_cost_the_trainings_that_need_them_and_nothing_else() {
     sandbox.spec("earlier.toml", &Spec::tiny().with("name", "earlier"));
     sandbox.built("data", "earlier.toml", &recorded);
     sandbox.spec("spec.toml", &Spec::tiny().with("training.epochs", 3));
-    let path = sandbox.object("base", "columns/", "4x4-b8-k8/rg-00000");
+    let path = sandbox.object("base", "columns/", "4x4-b8-k8-q50/rg-00000");
     let inspect = || sandbox.imgcalc(&["inspect", &text(&path), "--json"]);
     let first_chunk = inspect().json()["anti-diagonals"][0]["bytes"].as_u64().unwrap();
     flip(&path, first_chunk as usize / 2);
     let refusal = inspect().refused();
     assert!(
-        refusal.contains("4x4-b8-k8/rg-00000") && refusal.contains("damaged"),
+        refusal.contains("4x4-b8-k8-q50/rg-00000") && refusal.contains("damaged"),
         "{refusal}"
     );
 
@@ -231,7 +231,7 @@ fn damaged_columns_cost_the_trainings_that_need_them_and_nothing_else() {
         assert_eq!(last[0], "bad_data", "{task:?}");
         let why = last[1].as_str().unwrap();
         assert!(
-            why.contains("4x4-b8-k8/rg-00000") && why.contains("damaged"),
+            why.contains("4x4-b8-k8-q50/rg-00000") && why.contains("damaged"),
             "{task:?}"
         );
     }

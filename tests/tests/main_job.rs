@@ -240,7 +240,7 @@ fn inspects(sandbox: &Sandbox, chain: &[Value]) {
         (&json!("32x32"), &json!(true))
     );
 
-    let columns = sandbox.object("base", "columns/", "1x1-b8-k8/rg-00000");
+    let columns = sandbox.object("base", "columns/", "1x1-b8-k8-q50/rg-00000");
     let columns = sandbox
         .imgcalc(&["inspect", &columns.display().to_string(), "--json"])
         .json();

@@ -65,13 +65,14 @@ fn write_pictures(images: &Path, few: &Path) {
     }
 }
 
-/// Columns of one family for every image, made by the workers of a build.
+/// Columns of one family for every image: of one factor, made by the workers of a build, and undivided ones.
 fn build_columns(sandbox: &Sandbox) {
     let (images, url) = (sandbox.path("images").display().to_string(), sandbox.url("base"));
     let import = ["data", "import", &images, "--base", &url, "--name", "small"];
     let side = SIDE.to_string();
+    let options = ["--size", &side, "--split", "75/20/5"];
     let summary = sandbox
-        .imgcalc(&[&import[..], &["--size", &side, "--split", "75/20/5", "--json"]].concat())
+        .imgcalc(&[&import[..], &options, &["--json", "--columns", "1x1-b8-k9-q1"]].concat())
         .json();
     let [train, validation, test] = SPLITS;
     assert_eq!(
@@ -81,6 +82,7 @@ fn build_columns(sandbox: &Sandbox) {
     let spec = Spec::tiny()
         .with("dataset", "small")
         .with("space.samplings", vec!["1x1"])
+        .with("space.quants", vec![20])
         .with("training.epochs", 1)
         .with("training.batch_size", 64)
         .with("training.train_images", train)
@@ -88,8 +90,11 @@ fn build_columns(sandbox: &Sandbox) {
         .with("training.test_images", test);
     let spec = sandbox.spec("spec.toml", &spec);
     sandbox.built("data", &spec, &[]);
-    let columns = sandbox.objects("base", "columns/", "");
-    assert_eq!(columns.len(), ROW_GROUPS, "{columns:?}");
+    for factor in ["-q1/", "-q20/"] {
+        let all = sandbox.objects("base", "columns/", "");
+        let columns = all.iter().filter(|file| file.to_string_lossy().contains(factor)).count();
+        assert_eq!(columns, ROW_GROUPS, "{all:?}");
+    }
 }
 
 /// A second dataset, of which there are no columns.

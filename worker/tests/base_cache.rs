@@ -4,6 +4,7 @@ mod base_support;
 mod data_support;
 
 use base_support::{fresh_url, limits, server};
+use imgcalc_shared::column;
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::format::Format;
 use imgcalc_worker::data::{Account, Base, Cache, columns, dataset};
@@ -37,7 +38,7 @@ impl World {
         data_support::good_folder(folder.path(), IMAGES);
         let manifest = data_support::import(&base, folder.path(), "--size 256x256").unwrap();
         let stored = format("1x1-b8-k15-q1");
-        columns::make(&base, &manifest, stored.family(), stored.keep(), ALL, || false).unwrap();
+        columns::make(&base, &manifest, &[stored], ALL, || false).unwrap();
         World {
             url,
             manifest,
@@ -54,12 +55,9 @@ impl World {
     /// The planes, and what loading them cost beyond the listing that every training begins with.
     fn load(&self, base: &Base, text: &str) -> (Vec<i16>, Account) {
         let format = format(text);
-        let (family, keep) = (format.family(), format.keep());
-        let stored = columns::stored_keep(base, &self.manifest, family, keep, ALL).unwrap();
+        let stored = columns::stored_for(base, &self.manifest, format, ALL).unwrap();
         let before = base.account();
-        let quant = format.quant();
-        let planes =
-            columns::load_planes(base, &self.manifest, family, stored, keep, quant, 0..IMAGES).unwrap();
+        let planes = columns::load_planes(base, &self.manifest, stored, format, 0..IMAGES).unwrap();
         (planes, base.account() - before)
     }
 
@@ -73,9 +71,9 @@ impl World {
             data_support::write(&folder.path().join(class).join(format!("{number}.png")), &image);
         }
         let other = data_support::import(&memory, folder.path(), "--size 256x256").unwrap();
-        let family = format("1x1-b8-k15-q1").family();
-        columns::make(&memory, &other, family, 15, ALL, || false).unwrap();
-        let key = |manifest: &Manifest| columns::key(&manifest.digest, family, 15, 0);
+        let stored = format("1x1-b8-k15-q1");
+        columns::make(&memory, &other, &[stored], ALL, || false).unwrap();
+        let key = |manifest: &Manifest| column::key(&manifest.digest, stored, 0);
         let object = memory.get(&key(&other)).unwrap();
         open(&self.url).put(&key(&self.manifest), object).unwrap();
         self.uncached("1x1-b8-k8-q20")
@@ -160,8 +158,8 @@ fn an_object_that_is_written_anew_between_its_listing_and_its_reading_is_read_an
     let other = world.write_anew();
     // Not listed again: the cache and what is known are of the old one, which the store does not have any more.
     let before = base.account();
-    let family = format("1x1-b8-k8-q20").family();
-    let planes = columns::load_planes(&base, &world.manifest, family, 15, 8, 20, 0..IMAGES).unwrap();
+    let (stored, wanted) = (format("1x1-b8-k15-q1"), format("1x1-b8-k8-q20"));
+    let planes = columns::load_planes(&base, &world.manifest, stored, wanted, 0..IMAGES).unwrap();
     assert_eq!(planes, other);
     assert_eq!((base.account() - before).requests, 3);
 }

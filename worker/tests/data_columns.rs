@@ -4,7 +4,7 @@ mod data_support;
 
 use data_support::*;
 use imgcalc_shared::codec::place;
-use imgcalc_shared::column::TAIL_BYTES;
+use imgcalc_shared::column::{self, TAIL_BYTES};
 use imgcalc_shared::dataset::{Manifest, ObjectRef, Splits, manifest_key, name_key};
 use imgcalc_shared::encoded;
 use imgcalc_shared::format::Format;
@@ -48,9 +48,10 @@ fn in_groups(base: &Base, imported: Manifest, row_group: u32) -> Manifest {
 }
 
 fn make(base: &Base, manifest: &Manifest, format: Format, images: Splits) -> Result<(u32, u64), Failure> {
-    columns::make(base, manifest, format.family(), format.keep(), images, || false)
+    columns::make(base, manifest, &[format], images, || false)
 }
 
+/// Out of undivided columns of the keep `stored`.
 fn load(
     base: &Base,
     manifest: &Manifest,
@@ -58,15 +59,8 @@ fn load(
     format: Format,
     images: std::ops::Range<u32>,
 ) -> Result<Vec<i16>, Failure> {
-    columns::load_planes(
-        base,
-        manifest,
-        format.family(),
-        stored,
-        format.keep(),
-        format.quant(),
-        images,
-    )
+    let stored = format.family().format(stored, 1).unwrap();
+    columns::load_planes(base, manifest, stored, format, images)
 }
 
 fn format(text: &str) -> Format {
@@ -148,18 +142,55 @@ fn only_row_groups_of_the_subset_are_made_and_none_twice() {
         bytes
     );
 
-    let stored = |keep, images| columns::stored_keep(&base, &manifest, format.family(), keep, images);
-    assert_eq!(stored(2, few).unwrap(), 4);
-    assert_eq!(stored(5, few).unwrap_err().class, FailureClass::BadData);
-    assert!(stored(4, ALL).is_err());
+    let stored = |text: &str, images| columns::stored_for(&base, &manifest, text.parse().unwrap(), images);
+    for served in ["1x1-b8-k2-q1", "1x1-b8-k4-q50"] {
+        assert_eq!(stored(served, few).unwrap(), format);
+    }
+    assert_eq!(
+        stored("1x1-b8-k5-q1", few).unwrap_err().class,
+        FailureClass::BadData
+    );
+    assert!(stored("1x1-b8-k4-q1", ALL).is_err());
     let missing = load(&base, &manifest, 4, format, 16..24).unwrap_err();
     assert!(
         missing.class == FailureClass::BadData && missing.message.contains("rg-00002"),
         "{missing}"
     );
 
-    let stopped = columns::make(&base, &manifest, format.family(), 4, ALL, || true).unwrap_err();
+    let stopped = columns::make(&base, &manifest, &[format], ALL, || true).unwrap_err();
     assert_eq!(stopped.class, FailureClass::Preempted);
+}
+
+#[test]
+fn columns_of_a_factor_equal_undivided_ones_in_fewer_bytes_and_are_preferred() {
+    let base = Base::open("memory://").unwrap();
+    let manifest = small_groups(&base);
+    let stored = [
+        "1x1-b8-k8-q1",
+        "1x1-b8-k8-q50",
+        "1x1-b8-k6-q50",
+        "1x1-b8-k3-q100",
+        "4x4-b8-k8-q50",
+    ]
+    .map(format);
+    columns::make(&base, &manifest, &stored, ALL, || false).unwrap();
+    let bytes = |stored| base.size(&column::key(&manifest.digest, stored, 0)).unwrap();
+    assert!(bytes(stored[1]) < bytes(stored[0]));
+    for (wanted, best) in [
+        ("1x1-b8-k2-q50", stored[2]),
+        ("1x1-b8-k7-q50", stored[1]),
+        ("1x1-b8-k2-q100", stored[3]),
+        ("1x1-b8-k4-q100", stored[0]),
+        ("1x1-b8-k4-q20", stored[0]),
+    ] {
+        let wanted = format(wanted);
+        assert_eq!(columns::stored_for(&base, &manifest, wanted, ALL).unwrap(), best);
+        let out_of = |stored| columns::load_planes(&base, &manifest, stored, wanted, 0..30).unwrap();
+        assert_eq!(out_of(best), out_of(stored[0]), "{wanted} out of {best}");
+    }
+    let refused =
+        columns::load_planes(&base, &manifest, stored[1], format("1x1-b8-k2-q20"), 0..30).unwrap_err();
+    assert_eq!(refused.class, FailureClass::BadData, "{refused}");
 }
 
 #[test]
@@ -202,7 +233,7 @@ fn a_row_group_costs_two_requests_at_first_and_one_from_then_on() {
         let manifest = large_objects(&base);
         let stored = format("1x1-b8-k15-q1");
         make(&base, &manifest, stored, ALL).unwrap();
-        let key = |group| columns::key(&manifest.digest, stored.family(), 15, group);
+        let key = |group| column::key(&manifest.digest, stored, group);
         let lengths = [0, 1].map(|group| base.size(&key(group)).unwrap());
         assert!(
             lengths.iter().all(|&length| length > 2 * TAIL_BYTES),
@@ -229,7 +260,7 @@ fn a_row_group_costs_two_requests_at_first_and_one_from_then_on() {
         let before = base.account();
         let parts = [0..3, 3..5, 5..8];
         let wanted = format("1x1-b8-k2-q7");
-        let [train, validation, test] = columns::load_parts(&base, &manifest, 15, wanted, parts).unwrap();
+        let [train, validation, test] = columns::load_parts(&base, &manifest, stored, wanted, parts).unwrap();
         assert_eq!((base.account() - before).requests, 2);
         let whole = load(&base, &manifest, 15, wanted, 0..8).unwrap();
         assert_eq!([train, validation, test].concat(), whole);
@@ -250,7 +281,7 @@ fn a_row_group_costs_two_requests_at_first_and_one_from_then_on() {
 fn make_other(base: &Base, manifest: &Manifest, stored: Format) {
     let mut swapped = manifest.clone();
     swapped.images.swap(0, 1);
-    let key = columns::key(&manifest.digest, stored.family(), stored.keep(), 0);
+    let key = column::key(&manifest.digest, stored, 0);
     base.delete(&key).unwrap();
     make(base, &swapped, stored, ALL).unwrap();
 }
@@ -272,7 +303,7 @@ fn every_damaged_object_is_named() {
     let manifest = small_groups(&base);
     let format = format("1x1-b8-k4-q1");
     make(&base, &manifest, format, ALL).unwrap();
-    let column = columns::key(&manifest.digest, format.family(), 4, 1);
+    let column = column::key(&manifest.digest, format, 1);
     let (pixels, labels) = (manifest.images[1].key.clone(), manifest.labels.key.clone());
     let files = manifest.jpeg_files.clone().unwrap();
     type Read<'a> = Box<dyn Fn() -> Result<(), Failure> + 'a>;
@@ -326,7 +357,7 @@ fn damaged_columns_are_made_again() {
     let manifest = small_groups(&base);
     let format = format("1x1-b8-k4-q1");
     make(&base, &manifest, format, ALL).unwrap();
-    let key = columns::key(&manifest.digest, format.family(), 4, 2);
+    let key = column::key(&manifest.digest, format, 2);
     let good = base.get(&key).unwrap();
     let mut damaged = good.to_vec();
     damaged[100] ^= 4;

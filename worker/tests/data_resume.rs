@@ -3,6 +3,7 @@
 mod data_support;
 
 use data_support::*;
+use imgcalc_shared::column;
 use imgcalc_shared::dataset::{Manifest, SIDE_MAX};
 use imgcalc_shared::digest::Digest;
 use imgcalc_worker::data::{Base, columns, dataset};
@@ -221,20 +222,20 @@ fn columns_made_by_an_import_are_those_a_build_would_make() {
     let manifest = import(
         &with,
         folder.path(),
-        "--size 64 --columns 1x1-b8-k5,2x2-r-b16-k31",
+        "--size 64 --columns 1x1-b8-k5-q50,1x1-b8-k3-q1,2x2-r-b16-k31-q20",
     )
     .unwrap();
-    let families = [("1x1-b8".parse().unwrap(), 5), ("2x2-r-b16".parse().unwrap(), 31)];
+    let formats = ["1x1-b8-k5-q50", "1x1-b8-k3-q1", "2x2-r-b16-k31-q20"].map(|text| text.parse().unwrap());
 
     let without = Base::open("memory://").unwrap();
     assert_eq!(import(&without, folder.path(), "--size 64").unwrap(), manifest);
-    for (family, keep) in families {
-        columns::make(&without, &manifest, family, keep, manifest.splits, || false).unwrap();
-        let key = columns::key(&manifest.digest, family, keep, 0);
+    for format in formats {
+        columns::make(&without, &manifest, &[format], manifest.splits, || false).unwrap();
+        let key = column::key(&manifest.digest, format, 0);
         assert_eq!(with.get(&key).unwrap(), without.get(&key).unwrap(), "{key}");
         // A build finds them intact and writes nothing.
         let before = with.bytes_written();
-        columns::make(&with, &manifest, family, keep, manifest.splits, || false).unwrap();
+        columns::make(&with, &manifest, &[format], manifest.splits, || false).unwrap();
         assert_eq!(with.bytes_written(), before);
     }
     let folder_of = format!("columns/{}", manifest.digest);
@@ -260,7 +261,13 @@ fn an_import_that_fails_at_its_columns_decodes_nothing_again() {
                 "--name",
                 "pets",
             ])
-            .args(["--size", "16", "--columns", "1x1-b8-k3,1x1-b16-k4", "--json"])
+            .args([
+                "--size",
+                "16",
+                "--columns",
+                "1x1-b8-k3-q50,1x1-b16-k4-q50",
+                "--json",
+            ])
             .output()
             .unwrap()
     };
@@ -292,12 +299,12 @@ fn columns_that_cannot_be_are_refused_before_anything_is_decoded() {
     let folder = tempfile::tempdir().unwrap();
     good_folder(folder.path(), 4);
     for (options, reason) in [
-        ("--size 20 --columns 1x1-b8-k5", "1x1-b8-k5"),
-        ("--size 64 --columns 1x1-b8", "names no columns"),
-        ("--size 64 --columns 1x1-b8-k16", "names no columns"),
+        ("--size 20 --columns 1x1-b8-k5-q50", "1x1-b8-k5-q50"),
+        ("--size 64 --columns 1x1-b8-k8", "is not a format"),
+        ("--size 64 --columns 1x1-b8-k16-q1", "outside 1 to 15"),
         (
-            &format!("--size {SIDE_MAX} --columns 1x1-b7-k2"),
-            "names no columns",
+            &format!("--size {SIDE_MAX} --columns 1x1-b7-k2-q1"),
+            "not a power of two",
         ),
     ] {
         let error = refusal(folder.path(), options);

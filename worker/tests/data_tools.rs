@@ -171,8 +171,8 @@ fn inspect_knows_every_kind_and_names_what_is_damaged() {
     ]);
     let base = imgcalc_worker::data::Base::open(&url).unwrap();
     let manifest = imgcalc_worker::data::dataset::load_by_name(&base, "pets").unwrap();
-    let family = "1x1-b8".parse().unwrap();
-    imgcalc_worker::data::columns::make(&base, &manifest, family, 5, manifest.splits, || false).unwrap();
+    let stored = "1x1-b8-k5-q1".parse().unwrap();
+    imgcalc_worker::data::columns::make(&base, &manifest, &[stored], manifest.splits, || false).unwrap();
     let file = folder.path().join("one.ic");
     let image = source.join("cat/0.jpg");
     stdout(&[
@@ -191,7 +191,7 @@ fn inspect_knows_every_kind_and_names_what_is_damaged() {
         (&facts["kind"], &facts["train"]),
         (&"dataset manifest".into(), &16.into())
     );
-    let column = imgcalc_worker::data::columns::key(&manifest.digest, family, 5, 0);
+    let column = imgcalc_shared::column::key(&manifest.digest, stored, 0);
     let facts = json(&["inspect", &column, "--base", &url]);
     assert_eq!(facts["anti-diagonals"].as_array().unwrap().len(), 5);
     assert_eq!(

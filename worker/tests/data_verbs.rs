@@ -3,9 +3,11 @@
 mod data_support;
 
 use data_support::*;
+use imgcalc_shared::column::{self, Footer, Step};
 use imgcalc_shared::dataset::{Manifest, manifest_key};
 use imgcalc_worker::data::{Base, columns, dataset};
 use serde_json::Value;
+use std::ops::Range;
 use std::process::{Command, Output};
 
 fn tool(words: &[&str]) -> Output {
@@ -55,7 +57,7 @@ fn pets() -> Pets {
         "--size",
         "32",
     ];
-    let summary = json(&[&import[..], &["--columns", "1x1-b8-k6,1x1-b16-k3"]].concat());
+    let summary = json(&[&import[..], &["--columns", "1x1-b8-k6-q1,1x1-b16-k3-q20"]].concat());
     let base = Base::open(&url).unwrap();
     let manifest = dataset::load_by_name(&base, "pets").unwrap();
     Pets {
@@ -68,8 +70,20 @@ fn pets() -> Pets {
 }
 
 impl Pets {
-    fn column(&self, family: &str, keep: u16) -> String {
-        columns::key(&self.manifest.digest, family.parse().unwrap(), keep, 0)
+    fn column(&self, stored: &str) -> String {
+        column::key(&self.manifest.digest, stored.parse().unwrap(), 0)
+    }
+
+    fn planes(&self, format: &str, images: Range<u32>) -> Vec<i16> {
+        let stored = "1x1-b8-k6-q1".parse().unwrap();
+        columns::load_planes(
+            &self.base,
+            &self.manifest,
+            stored,
+            format.parse().unwrap(),
+            images,
+        )
+        .unwrap()
     }
 }
 
@@ -84,11 +98,10 @@ fn an_import_says_how_large_its_columns_are_for_each_keep() {
     assert_eq!(pets.summary["source_bytes"], source);
     assert_eq!(pets.summary["pixel_bytes"], pets.manifest.images[0].bytes);
     let families = pets.summary["columns"].as_array().unwrap();
-    let names: Vec<&Value> = families.iter().map(|family| &family["family"]).collect();
-    assert_eq!(names, ["1x1-b8", "1x1-b16"]);
-    for family in families {
-        let stored = family["keep"].as_u64().unwrap() as u16;
-        let key = pets.column(family["family"].as_str().unwrap(), stored);
+    let names: Vec<&Value> = families.iter().map(|family| &family["stored"]).collect();
+    assert_eq!(names, ["1x1-b8-k6-q1", "1x1-b16-k3-q20"]);
+    for (family, stored) in families.iter().zip([6, 3]) {
+        let key = pets.column(family["stored"].as_str().unwrap());
         assert_eq!(family["bytes"], pets.base.size(&key).unwrap());
         let keeps = family["keeps"].as_array().unwrap();
         assert_eq!(keeps.last().unwrap()["keep"], stored);
@@ -101,13 +114,12 @@ fn an_import_says_how_large_its_columns_are_for_each_keep() {
             assert!((of_source - bytes as f64 / source as f64).abs() < 1e-9);
         }
     }
-    // The same figures afterwards, but for the source, which is gone.
+    // The same figures afterwards.
     let stats = json(&["stats", "pets", "--base", &pets.url]);
-    assert_eq!(
-        stats["columns"][0]["keeps"][1]["bytes"],
-        families[0]["keeps"][1]["bytes"]
-    );
-    assert_eq!(stats["columns"][1]["keeps"][0]["of_source"], Value::Null);
+    assert_eq!(stats["columns"], pets.summary["columns"]);
+    assert_eq!(stats["source_bytes"], source);
+    let of_family = json(&["stats", "pets", "--base", &pets.url, "--family", "1x1-b16"]);
+    assert_eq!(of_family["columns"].as_array().unwrap()[..], families[1..]);
 }
 
 #[test]
@@ -127,8 +139,8 @@ fn verify_reads_everything_and_names_all_that_is_damaged() {
         pets.manifest.images[0].key.clone(),
         pets.manifest.labels.key.clone(),
         jpeg_files.key.clone(),
-        pets.column("1x1-b8", 6),
-        pets.column("1x1-b16", 3),
+        pets.column("1x1-b8-k6-q1"),
+        pets.column("1x1-b16-k3-q20"),
     ];
     let whole: Vec<_> = objects.iter().map(|key| pets.base.get(key).unwrap()).collect();
     let damage = |key: &str, change: &dyn Fn(Vec<u8>) -> Vec<u8>| {
@@ -165,6 +177,17 @@ fn verify_reads_everything_and_names_all_that_is_damaged() {
     for (key, bytes) in objects.iter().zip(whole) {
         pets.base.put(key, bytes).unwrap();
     }
+    // Two chunks of one object.
+    let mut two = pets.base.get(&objects[3]).unwrap().to_vec();
+    two[16] ^= 1;
+    let chunks_end = columns_end(&two);
+    two[chunks_end - 1] ^= 1;
+    pets.base.put(&objects[3], two).unwrap();
+    let found = refused();
+    assert!(
+        found[0].contains("anti-diagonal 0, channel 0") && found[0].contains("anti-diagonal 5, channel 2"),
+        "{found:?}"
+    );
     // Shorter, under another's key, and gone.
     damage(&objects[3], &|bytes| bytes[..bytes.len() - 9].to_vec());
     let other = pets.base.get(&objects[3]).unwrap();
@@ -178,14 +201,22 @@ fn verify_reads_everything_and_names_all_that_is_damaged() {
     assert!(String::from_utf8(output.stderr).unwrap().contains("manifest"));
 }
 
+/// Where the chunks of an object end and its footer begins.
+fn columns_end(object: &[u8]) -> usize {
+    let Step::Done(footer) = Footer::read(object.len() as u64, object).unwrap() else {
+        panic!("the whole object is there");
+    };
+    footer.prefix(footer.header().keep).unwrap().end as usize
+}
+
 #[test]
-fn stats_of_a_family_count_what_its_columns_hold() {
+fn stats_of_columns_count_what_they_hold_and_how_it_is_coded() {
     let pets = pets();
-    let stats = json(&["stats", "pets", "--base", &pets.url, "--family", "1x1-b8"]);
+    let words = ["stats", "pets", "--base", &pets.url, "--columns", "1x1-b8-k6-q1"];
+    let stats = json(&words);
     let diagonals = stats["diagonals"].as_array().unwrap();
     assert_eq!(diagonals.len(), 6);
-    let family = "1x1-b8".parse().unwrap();
-    let planes = columns::load_planes(&pets.base, &pets.manifest, family, 6, 1, 1, 0..20).unwrap();
+    let planes = pets.planes("1x1-b8-k1-q1", 0..20);
     let first = &diagonals[0];
     assert_eq!(first["values"], planes.len());
     assert_eq!(first["min"], *planes.iter().min().unwrap());
@@ -197,20 +228,29 @@ fn stats_of_a_family_count_what_its_columns_hold() {
         .map(|diagonal| diagonal["bytes"].as_u64().unwrap())
         .sum();
     let keeps = stats["columns"][0]["keeps"].as_array().unwrap();
-    assert_eq!(keeps.last().unwrap()["bytes"], bytes);
-    assert!(stdout(&["stats", "pets", "--base", &pets.url, "--family", "1x1-b8"]).contains("bits/value"));
-    let refused = tool(&["stats", "pets", "--base", &pets.url, "--family", "4x4-b8"]);
+    // The head of the object is read with every keep.
+    assert_eq!(keeps.last().unwrap()["bytes"], bytes + 16);
+    for diagonal in diagonals {
+        let codings = diagonal["codings"].as_object().unwrap().values();
+        assert_eq!(
+            codings.map(|count| count.as_u64().unwrap()).sum::<u64>(),
+            3,
+            "{diagonal}"
+        );
+    }
+    assert!(stdout(&words).contains("bits/value"));
+    let refused = tool(&["stats", "pets", "--base", &pets.url, "--columns", "4x4-b8-k2-q20"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
     assert!(
-        String::from_utf8(refused.stderr)
-            .unwrap()
-            .contains("there are no columns of 4x4-b8")
+        said.contains("there are no columns 4x4-b8-k2-q20") && said.contains("1x1-b16-k3-q20"),
+        "{said}"
     );
 }
 
 #[test]
 fn cat_prints_the_values_of_a_column_from_a_base_and_from_a_file() {
     let pets = pets();
-    let key = pets.column("1x1-b8", 6);
+    let key = pets.column("1x1-b8-k6-q1");
     let words = [
         "cat", &key, "--base", &pets.url, "--keep", "2", "--quant", "20", "--images", "3..5",
     ];
@@ -219,8 +259,7 @@ fn cat_prints_the_values_of_a_column_from_a_base_and_from_a_file() {
     let rest = ["--keep", "2", "--quant", "20", "--images", "3..5"];
     assert_eq!(stdout(&[&["cat", &file], &rest[..]].concat()), text);
 
-    let family = "1x1-b8".parse().unwrap();
-    let planes = columns::load_planes(&pets.base, &pets.manifest, family, 6, 2, 20, 3..5).unwrap();
+    let planes = pets.planes("1x1-b8-k2-q20", 3..5);
     let mut lines = text.lines();
     assert_eq!(
         lines.next(),
@@ -255,7 +294,7 @@ fn cat_prints_the_values_of_a_column_from_a_base_and_from_a_file() {
 #[test]
 fn cat_refuses_what_is_not_there() {
     let pets = pets();
-    let key = pets.column("1x1-b8", 6);
+    let key = pets.column("1x1-b8-k6-q1");
     let refused = |words: &[&str]| {
         let output = tool(&[&["cat", "--base", &pets.url], words].concat());
         assert!(!output.status.success() && output.stdout.is_empty(), "{words:?}");

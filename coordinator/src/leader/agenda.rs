@@ -133,15 +133,15 @@ impl Agenda {
     fn connect(&mut self) {
         let mut columns: BTreeMap<Family, TaskId> = BTreeMap::new();
         for planned in &self.tasks {
-            if let Task::Columns { family, .. } = &planned.task {
-                columns.insert(*family, planned.id);
+            if let (Task::Columns { .. }, Some(family)) = (&planned.task, planned.task.family()) {
+                columns.insert(family, planned.id);
             }
         }
         for (at, planned) in self.tasks.iter().enumerate() {
             let Task::Train { start, .. } = &planned.task else {
                 continue;
             };
-            let family = crate::placement::family(&planned.task);
+            let family = planned.task.family();
             let columns = family.and_then(|family| columns.get(&family));
             let parent = match start {
                 Start::Weights(parent) => Some(parent),

@@ -4,7 +4,6 @@ use super::core::Core;
 use super::held::Held;
 use super::request::{Directive, Progress, Said};
 use crate::ledger::{Command, Effect};
-use crate::placement::family;
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 
 /// First pause before a task that failed by its own fault is tried again, ms; doubles with every attempt.
@@ -60,7 +59,7 @@ impl Core {
                 if let Some(held) = held {
                     self.exclusions.completed(task, &held.host, now_ms);
                     let committed = self.state.committed().get(&task);
-                    let family = committed.and_then(|committed| family(&committed.task));
+                    let family = committed.and_then(|committed| committed.task.family());
                     self.workers.finished(&held, family, now_ms);
                     let line = format!("{}: done{words}", held.what);
                     self.logbook.write(&held.build, &held.worker, &line);

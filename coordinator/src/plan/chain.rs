@@ -29,7 +29,8 @@ struct Walk<'a> {
     known: Known<'a>,
     tasks: Vec<Planned>,
     columns: BTreeMap<Family, Standing>,
-    keeps: BTreeMap<Family, u16>,
+    /// As what the columns of each family are stored: for each factor the largest keep of the space.
+    stored: BTreeMap<Family, BTreeMap<u16, Format>>,
     trained: BTreeMap<Format, TaskId>,
 }
 
@@ -40,17 +41,20 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         .filter_map(|&format| Some((format, findings.time_us(build, format)?)))
         .collect();
     let buckets = Buckets::cut(&times, usize::from(build.buckets));
-    let mut keeps: BTreeMap<Family, u16> = BTreeMap::new();
-    for format in feasible {
-        let keep = keeps.entry(format.family()).or_default();
-        *keep = (*keep).max(format.keep());
+    let mut stored: BTreeMap<Family, BTreeMap<u16, Format>> = BTreeMap::new();
+    for &format in feasible {
+        let of_family = stored.entry(format.family()).or_default();
+        let largest = of_family.entry(format.quant()).or_insert(format);
+        if largest.keep() < format.keep() {
+            *largest = format;
+        }
     }
     let mut walk = Walk {
         build,
         known,
         tasks: Vec::new(),
         columns: BTreeMap::new(),
-        keeps,
+        stored,
         trained: BTreeMap::new(),
     };
     let wanted = usize::from(build.buckets_sampled);
@@ -173,16 +177,16 @@ impl Walk<'_> {
         }
     }
 
-    /// Where the columns of a family stand; plans them when a training first needs them.
+    /// Where the columns of a family stand; plans them when a training first needs them. All factors are made at
+    /// once: reading and transforming the images is most of the work, and they are few.
     fn columns(&mut self, family: Family, findings: &mut Findings) -> Standing {
         if let Some(&standing) = self.columns.get(&family) {
             return standing;
         }
-        let keep = self.keeps.get(&family).copied().unwrap_or(1);
+        let formats = self.stored.get(&family).into_iter().flat_map(BTreeMap::values);
         let task = Task::Columns {
             dataset: self.build.dataset,
-            family,
-            keep,
+            formats: formats.copied().collect(),
             images: self.build.images,
         };
         let id = task.id();

@@ -78,7 +78,10 @@ pub(super) fn weigh(build: &Build, tasks: &mut [Planned], ahead: f64) {
         };
         let cost = if planned.has_ended() { 0.0 } else { planned.cost };
         let follows = match (&planned.task, planned.stage) {
-            (Task::Columns { family, .. }, _) => readers.get(family).copied().unwrap_or(ahead),
+            (task @ Task::Columns { .. }, _) => {
+                let waiting = task.family().and_then(|family| readers.get(&family));
+                waiting.copied().unwrap_or(ahead)
+            }
             (_, Stage::Chain) => after.get(&planned.id).copied().unwrap_or(ahead),
             (_, Stage::Profile) => ahead,
             _ => 0.0,

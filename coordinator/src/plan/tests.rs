@@ -210,7 +210,7 @@ fn a_path_holds_whatever_waits_for_the_task() {
             assert!(path(*parent) > planned.path);
         }
         let of_family = |other: &&Planned| match &other.task {
-            Task::Columns { family, .. } => *family == format.family(),
+            columns @ Task::Columns { .. } => columns.family() == Some(format.family()),
             _ => false,
         };
         let columns = first.tasks.iter().find(of_family).unwrap();

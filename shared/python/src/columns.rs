@@ -35,21 +35,21 @@ impl PyFooter {
     }
 
     /// Raises an error unless these are the columns of this row group of the dataset.
-    fn check(&self, manifest: &PyManifest, format: &PyFormat, stored_keep: u16, group: u32) -> PyResult<()> {
+    fn check(&self, manifest: &PyManifest, stored: &PyFormat, group: u32) -> PyResult<()> {
         let manifest = &manifest.0;
         let images = manifest.row_group_images(group);
         let expected = Header {
-            family: format.0.family(),
-            quant: 1,
+            family: stored.0.family(),
+            quant: stored.0.quant(),
             size: manifest.size,
             channels: manifest.channels,
-            keep: stored_keep,
+            keep: stored.0.keep(),
             first_image: images.start,
             images: images.len() as u32,
         };
         if *self.0.header() != expected {
             return Err(data_error(
-                "they are not those of this dataset, family and row group",
+                "they are not those of this dataset, format and row group",
             ));
         }
         Ok(())

@@ -53,6 +53,11 @@ impl PyFormat {
         self.0.family().to_string()
     }
 
+    /// Whether columns stored as this format hold all that another needs.
+    fn serves(&self, wanted: &PyFormat) -> bool {
+        self.0.serves(wanted.0)
+    }
+
     /// Shape (channels, rows, columns) of the planes of an image of this size.
     #[pyo3(signature = (height, width, channels = 3))]
     fn shape(&self, height: u32, width: u32, channels: u16) -> PyResult<(usize, usize, usize)> {

@@ -2,15 +2,12 @@
 
 use crate::data_error;
 use crate::format::PyFormat;
+use imgcalc_shared::column;
 use imgcalc_shared::dataset::{self, Manifest};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::envelope;
 use numpy::{PyArray1, PyReadonlyArray1};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-
-const NAME: &str = "imgcalc-dataset-name";
-const NAME_VERSION: u32 = 1;
 
 /// Images of one size, labels and splits under one content digest.
 #[pyclass(frozen, name = "Manifest", module = "imgcalc._imgcalc")]
@@ -38,7 +35,7 @@ pub fn name_key(name: &str) -> PyResult<String> {
 /// The digest that the object of a name holds.
 #[pyfunction]
 pub fn named_digest(bytes: PyReadonlyArray1<'_, u8>) -> PyResult<String> {
-    let digest: Digest = envelope::open(NAME, NAME_VERSION, bytes.as_slice()?).map_err(data_error)?;
+    let digest = dataset::open_name(bytes.as_slice()?).map_err(data_error)?;
     Ok(digest.to_string())
 }
 
@@ -128,10 +125,21 @@ impl PyManifest {
         Ok(PyArray1::from_vec(py, labels))
     }
 
-    /// Key of the columns of one row group of a format's family.
-    fn columns_key(&self, format: &PyFormat, stored_keep: u16, group: u32) -> String {
-        let family = format.0.family();
-        format!("columns/{}/{family}-k{stored_keep}/rg-{group:05}", self.0.digest)
+    /// What the keys of all columns start with.
+    #[getter]
+    fn columns_folder(&self) -> String {
+        column::folder(&self.0.digest)
+    }
+
+    /// Key of the columns of one row group that are stored as this format.
+    fn columns_key(&self, stored: &PyFormat, group: u32) -> String {
+        column::key(&self.0.digest, stored.0, group)
+    }
+
+    /// As which format the columns of this key are stored, and of which row group they are; None if none have it.
+    fn parse_columns_key(&self, key: &str) -> Option<(PyFormat, u32)> {
+        let (stored, group) = column::parse_key(&self.0.digest, key)?;
+        Some((PyFormat(stored), group))
     }
 
     // For pickle.

@@ -1,8 +1,8 @@
 """What the tests need is prepared by `tests/tests/python.rs`, of the real programs, and named in the environment:
 
 IMGCALC_TEST_IMAGES  a folder with one folder of PNG files of one size per class
-IMGCALC_TEST_BASE    the folder of a base with those images as the dataset `small`, with columns of 1x1-b8 for all of
-                     them, and a second dataset, `other`, without columns
+IMGCALC_TEST_BASE    the folder of a base with those images as the dataset `small`, with columns of 1x1-b8, of
+                     factor 20 and undivided, for all of them, and a second dataset, `other`, without columns
 IMGCALC_TEST_FILES   a folder with some of the images as .ic files of IMGCALC_TEST_FORMAT
 IMGCALC_TEST_PLACE   s3://place of an empty place of a store that AWS_* variables lead to
 """

@@ -19,14 +19,18 @@ def multiset(planes, labels):
 
 
 def columns_of(base):
-    return sorted((base / "columns").rglob("rg-*"))
+    """The objects that FORMAT is read from: columns of its factor."""
+    return sorted(file for file in (base / "columns").rglob("rg-*") if file.parent.name.endswith("-q20"))
 
 
 def test_every_split_together_holds_every_image_as_scipy_transforms_it(base, source):
     pixels, classes, labels = source
     coefficients = reference.coefficients(pixels, "1x1", 8)
-    stored = imgcalc.Dataset(base, "small", format="1x1-b8-k1-q1").stored_keep
-    for keep, quant in [(1, 1), (3, 20), (stored, 1), (stored, 50)]:
+    undivided = imgcalc.Dataset(base, "small", format="1x1-b8-k1-q1").stored
+    divided = imgcalc.Dataset(base, "small", format="1x1-b8-k1-q20").stored
+    assert (undivided.quant, divided.quant) == (1, 20)
+    # There are columns of factors 1 and 20: others follow from the undivided ones.
+    for keep, quant in [(1, 1), (3, 20), (divided.keep, 20), (undivided.keep, 1), (undivided.keep, 50)]:
         splits = [
             imgcalc.Dataset(base, "small", format=f"1x1-b8-k{keep}-q{quant}", split=split)
             for split in ("train", "validation", "test")
@@ -130,8 +134,8 @@ def test_a_dataset_is_found_by_name_by_digest_and_alone(base, damaged):
 
 
 def test_what_a_base_has_not_is_said_with_what_it_has(base):
-    stored = imgcalc.Dataset(base, "small", format="1x1-b8-k1-q1").stored_keep
-    with pytest.raises(imgcalc.DataError, match=f"no columns of 4x4-b8 with keep 2 .*it holds 1x1-b8-k{stored}"):
+    stored = imgcalc.Dataset(base, "small", format="1x1-b8-k1-q1").stored
+    with pytest.raises(imgcalc.DataError, match=f"no columns of 4x4-b8 with keep 2 .*it holds {stored}"):
         imgcalc.Dataset(base, "small", format="4x4-b8-k2-q20")
     with pytest.raises(imgcalc.DataError, match="it holds none of this dataset"):
         imgcalc.Dataset(base, "other", format=FORMAT)
@@ -162,17 +166,26 @@ def test_a_split_may_end_where_the_columns_do(damaged):
         imgcalc.Dataset(damaged, "small", format=FORMAT, split="validation", images="stored")
 
 
-def test_the_smallest_stored_keep_that_serves_is_read(damaged):
-    stored = imgcalc.Dataset(damaged, "small", format="1x1-b8-k1-q1").stored_keep
+def test_the_smallest_columns_that_serve_are_read(damaged):
+    stored = imgcalc.Dataset(damaged, "small", format=FORMAT).stored
+    assert str(stored).endswith("-q20") and stored.serves(imgcalc.Format(FORMAT))
     folder = columns_of(damaged)[0].parent
-    larger = folder.with_name(f"1x1-b8-k{stored + 1}")
-    shutil.copytree(folder, larger)
-    assert imgcalc.Dataset(damaged, "small", format=FORMAT).stored_keep == stored
+    larger = imgcalc.Format(f"1x1-b8-k{stored.keep + 1}-q20")
+    shutil.copytree(folder, folder.with_name(str(larger)))
+    assert imgcalc.Dataset(damaged, "small", format=FORMAT).stored == stored
     # One that lies under a key that is not its own is found out.
-    impostor = imgcalc.Dataset(damaged, "small", format=f"1x1-b8-k{stored + 1}-q20")
-    assert impostor.stored_keep == stored + 1
-    with pytest.raises(imgcalc.DataError, match=f"k{stored + 1}/rg-00000 .*not those of this dataset"):
+    impostor = imgcalc.Dataset(damaged, "small", format=larger)
+    assert impostor.stored == larger
+    with pytest.raises(imgcalc.DataError, match=f"{larger}/rg-00000 .*not those of this dataset"):
         impostor[0]
+
+
+def test_undivided_columns_serve_a_factor_of_which_there_are_none(damaged):
+    planes, _ = imgcalc.Dataset(damaged, "small", format=FORMAT).arrays()
+    shutil.rmtree(columns_of(damaged)[0].parent)
+    without = imgcalc.Dataset(damaged, "small", format=FORMAT)
+    assert without.stored.quant == 1
+    assert np.array_equal(without.arrays()[0], planes)
 
 
 @pytest.mark.parametrize("at", [20, 5000, -1, -40, -300])

@@ -24,28 +24,38 @@
 
 use super::decode::shape;
 use super::{ColumnError, Header, MAGIC};
-use crate::codec::CodecError;
+use crate::codec::{CodecError, Quantiser};
 use crate::coding;
 use twox_hash::XxHash3_64;
 
 /// The object that holds these images: for each its values in storage order, at the header's keep and divided by
 /// the header's factor.
 pub fn write(header: &Header, images: &[Vec<i16>]) -> Result<Vec<u8>, ColumnError> {
+    let expected = header.checked_layout()?.values(header.keep);
+    if let Some(image) = images.iter().find(|image| image.len() != expected) {
+        let found = image.len();
+        return Err(CodecError::Count { expected, found }.into());
+    }
+    write_runs(header, images, Quantiser::new(1))
+}
+
+/// The same of undivided coefficients, to the header's keep or a larger one: divides them by the header's factor.
+pub fn write_coefficients(header: &Header, images: &[Vec<i16>]) -> Result<Vec<u8>, ColumnError> {
+    let expected = header.checked_layout()?.values(header.keep);
+    if let Some(image) = images.iter().find(|image| image.len() < expected) {
+        let found = image.len();
+        return Err(CodecError::Count { expected, found }.into());
+    }
+    write_runs(header, images, Quantiser::new(header.quant))
+}
+
+fn write_runs(header: &Header, images: &[Vec<i16>], quantiser: Quantiser) -> Result<Vec<u8>, ColumnError> {
     let layout = header.checked_layout()?;
     if images.len() as u64 != u64::from(header.images) {
         return Err(ColumnError::Images {
             images: images.len() as u64,
         });
     }
-    let expected = layout.values(header.keep);
-    if let Some(image) = images.iter().find(|image| image.len() != expected) {
-        return Err(CodecError::Count {
-            expected,
-            found: image.len(),
-        }
-        .into());
-    }
-
     let mut object = MAGIC.to_vec();
     let mut table = Vec::new();
     let mut chunks = 0u32;
@@ -55,11 +65,12 @@ pub fn write(header: &Header, images: &[Vec<i16>]) -> Result<Vec<u8>, ColumnErro
             let values = (length * images.len()) as u64;
             return Err(ColumnError::TooManyValues { values });
         }
-        let values: Vec<i16> = images
+        let mut values: Vec<i16> = images
             .iter()
             .flat_map(|image| &image[start..start + length])
             .copied()
             .collect();
+        quantiser.apply(&mut values);
         let chunk = coding::encode(&values, shape(layout));
         // Fits: a run has at most 2²⁸ values, and the coding adds less than 1 % to data it cannot shrink.
         table.extend_from_slice(&(object.len() as u64).to_le_bytes());

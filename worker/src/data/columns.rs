@@ -1,8 +1,10 @@
-//! Columns of datasets: one object for each row group of a family.
+//! Columns of datasets: one object for each row group and factor of a family.
 //!
-//! They are stored undivided, so that one set serves every quantisation factor, and every keep up to the stored one.
+//! They are stored divided: the values of a factor that is used take a tenth of the bytes of the undivided ones, which
+//! would serve every factor. One set serves every keep up to the stored one.
 
 mod ahead;
+mod coefficients;
 mod load;
 mod many;
 mod object;
@@ -11,61 +13,67 @@ mod stored;
 use super::base::{Base, Identity};
 use super::dataset;
 use crate::failure::Failure;
-use imgcalc_shared::codec::{CodecError, Picture, Transform};
-use imgcalc_shared::column::{ColumnError, Footer, Header, Step};
+use imgcalc_shared::codec::CodecError;
+use imgcalc_shared::column::{self, ColumnError, Footer, Header, Step, key, parse_key};
 use imgcalc_shared::dataset::{Manifest, Splits};
-use imgcalc_shared::digest::Digest;
-use imgcalc_shared::format::Family;
-use rayon::prelude::*;
+use imgcalc_shared::format::Format;
 use std::collections::{BTreeSet, HashMap};
 
+pub(crate) use coefficients::coefficients;
 pub use load::{load_parts, load_planes};
 pub(crate) use many::make_all;
-pub(crate) use stored::{Stored, check, read_footer, stored};
+pub(crate) use stored::{Stored, read_footer, stored};
 
-/// Key of the columns of one row group.
-pub fn key(dataset: &Digest, family: Family, keep: u16, group: u32) -> String {
-    format!("columns/{dataset}/{family}-k{keep}/rg-{group:05}")
-}
-
-/// Makes the columns of one family for the row groups that hold this subset, as far as they are not there. Returns
-/// how many objects now hold it and their bytes. Asks `stop` before each row group and then fails as pre-empted; what
-/// is made by then stays and serves the next attempt.
+/// Makes columns of one family, stored as these formats, for the row groups that hold this subset, as far as they are
+/// not there. Returns how many objects now hold them and their bytes. Asks `stop` before each row group and then fails
+/// as pre-empted; what is made by then stays and serves the next attempt.
 pub fn make(
     base: &Base,
     manifest: &Manifest,
-    family: Family,
-    keep: u16,
+    formats: &[Format],
     images: Splits,
     stop: impl Fn() -> bool,
 ) -> Result<(u32, u64), Failure> {
     let groups = groups(manifest, images);
-    let mut bytes = 0;
-    make_all(base, manifest, &[(family, keep)], &groups, &stop, |made| {
-        bytes += made.bytes
+    let (mut objects, mut bytes) = (0, 0);
+    make_all(base, manifest, formats, &groups, &stop, |made| {
+        objects += 1;
+        bytes += made.bytes;
     })?;
-    Ok((groups.len() as u32, bytes))
+    Ok((objects, bytes))
 }
 
-/// The smallest stored keep whose columns serve this keep of a subset.
-pub fn stored_keep(
+/// As what the columns are stored that serve this format of a subset with the fewest bytes: those of its factor before
+/// undivided ones, and of these the smallest keep.
+pub fn stored_for(
     base: &Base,
     manifest: &Manifest,
-    family: Family,
-    keep: u16,
+    format: Format,
     images: Splits,
-) -> Result<u16, Failure> {
-    let folder = format!("columns/{}", manifest.digest);
+) -> Result<Format, Failure> {
+    let folder = column::folder(&manifest.digest);
     let there: HashMap<String, Identity> = base.list_identities(&folder)?.into_iter().collect();
     let groups = groups(manifest, images);
-    let keys = |stored| {
-        let key = move |&group| key(&manifest.digest, family, stored, group);
+    let keys = |stored: Format| {
+        let key = move |&group| key(&manifest.digest, stored, group);
         groups.iter().map(key)
     };
-    let serves = |&stored: &u16| keys(stored).all(|key| there.contains_key(&key));
-    let stored = (keep..2 * family.block).find(serves).ok_or_else(|| {
+    let parsed = there.keys().filter_map(|key| parse_key(&manifest.digest, key));
+    let serving: BTreeSet<Format> = parsed
+        .map(|(stored, _)| stored)
+        .filter(|stored| stored.serves(format))
+        .collect();
+    let complete = serving
+        .into_iter()
+        .filter(|&stored| keys(stored).all(|key| there.contains_key(&key)));
+    let stored = complete.min_by_key(|stored| (stored.quant() != format.quant(), stored.keep()));
+    let stored = stored.ok_or_else(|| {
         Failure::bad_data(format!(
-            "there are no columns of {family} with keep {keep} or more for these images in {folder} in {}",
+            "there are no columns of {} with keep {} or more, divided by {} or undivided, for these images in {folder} \
+             in {}",
+            format.family(),
+            format.keep(),
+            format.quant(),
             base.url()
         ))
     })?;
@@ -74,25 +82,6 @@ pub fn stored_keep(
         base.known().see(&key, there[&key].clone());
     }
     Ok(stored)
-}
-
-/// The coefficients of pictures of one shape in storage order, computed on all cores.
-pub(crate) fn coefficients(
-    pictures: &[Picture],
-    family: Family,
-    keep: u16,
-) -> Result<Vec<Vec<i16>>, CodecError> {
-    let Some(first) = pictures.first() else {
-        return Ok(Vec::new());
-    };
-    let transform = || Transform::new(family, first.size, first.channels);
-    pictures
-        .par_iter()
-        .map_init(transform, |transform, picture| match transform {
-            Ok(transform) => transform.coefficients(picture, keep),
-            Err(error) => Err(error.clone()),
-        })
-        .collect()
 }
 
 /// The footer of an object that is wholly or partly in memory: `tail` is its end.
@@ -117,14 +106,14 @@ pub(crate) fn groups(manifest: &Manifest, images: Splits) -> BTreeSet<u32> {
 }
 
 /// What the columns of a row group must say about themselves.
-pub(crate) fn header(manifest: &Manifest, family: Family, keep: u16, group: u32) -> Header {
+pub(crate) fn header(manifest: &Manifest, stored: Format, group: u32) -> Header {
     let images = manifest.row_group_images(group);
     Header {
-        family,
-        quant: 1,
+        family: stored.family(),
+        quant: stored.quant(),
         size: manifest.size,
         channels: manifest.channels,
-        keep,
+        keep: stored.keep(),
         first_image: images.start,
         images: images.len() as u32,
     }
@@ -136,16 +125,20 @@ fn intact(base: &Base, key: &str, expected: &Header) -> Result<Option<u64>, Fail
         return Ok(None);
     }
     let object = base.get(key)?;
-    match check(&object) {
-        Ok(footer) if footer.header() == expected => Ok(Some(object.len() as u64)),
-        Ok(_) => Ok(None),
-        Err(error) => {
+    let fault = match footer(object.len() as u64, &object) {
+        Ok(footer) if footer.header() != expected => return Ok(None),
+        Ok(footer) => footer.faults(&object).into_iter().next(),
+        Err(error) => Some(error),
+    };
+    match fault {
+        None => Ok(Some(object.len() as u64)),
+        Some(error) => {
             tracing::warn!(key, base = base.url(), %error, "damaged columns are made again");
             Ok(None)
         }
     }
 }
 
-fn refused(family: Family, error: CodecError) -> Failure {
-    Failure::application(format!("columns {family} cannot be made: {error}"))
+fn refused(columns: Format, error: CodecError) -> Failure {
+    Failure::application(format!("columns {columns} cannot be made: {error}"))
 }

@@ -5,13 +5,9 @@ use super::pixels;
 use crate::failure::Failure;
 use bytes::Bytes;
 use imgcalc_shared::codec::Picture;
-use imgcalc_shared::dataset::{Manifest, is_name, manifest_key, name_key};
+use imgcalc_shared::dataset::{Manifest, is_name, manifest_key, name_key, open_name, seal_name};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::envelope;
 use std::ops::Range;
-
-const NAME: &str = "imgcalc-dataset-name";
-const NAME_VERSION: u32 = 1;
 
 /// The manifest of the dataset of this digest.
 pub fn load_manifest(base: &Base, digest: &Digest) -> Result<Manifest, Failure> {
@@ -45,7 +41,7 @@ pub fn load_by_name(base: &Base, name: &str) -> Result<Manifest, Failure> {
             base.url()
         )));
     }
-    let digest: Digest = envelope::open(NAME, NAME_VERSION, &base.get(&key)?).map_err(|error| {
+    let digest = open_name(&base.get(&key)?).map_err(|error| {
         Failure::bad_data(format!("the name {key} in {} is damaged: {error}", base.url()))
     })?;
     let manifest = load_manifest(base, &digest)?;
@@ -83,7 +79,7 @@ pub(crate) fn name_now(base: &Base, name: &str) -> Result<Option<Bytes>, Failure
 pub(crate) fn publish(base: &Base, manifest: &Manifest, before: Option<&Bytes>) -> Result<(), Failure> {
     base.put(&manifest_key(&manifest.digest), manifest.to_bytes())?;
     let key = name_key(&manifest.name);
-    let meaning = Bytes::from(envelope::seal(NAME, NAME_VERSION, &manifest.digest));
+    let meaning = Bytes::from(seal_name(&manifest.digest));
     let given = match before {
         None => base.put_if_absent(&key, meaning)?,
         // Not every store can compare and swap: between this look and the write a third import could still slip in.
@@ -250,6 +246,7 @@ mod tests {
             jpeg_files: None,
             skipped: Vec::new(),
             skipped_count: 0,
+            source_bytes: None,
         };
         manifest.digest = manifest.computed_digest();
         manifest

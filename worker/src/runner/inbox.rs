@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn a_stop_or_the_end_is_meant_for_the_last_job_above_it() {
         let job = |token: u64| {
-            let task = r#"{"kind":"columns","dataset":"DIGEST","family":"1x1-b8","keep":8,
+            let task = r#"{"kind":"columns","dataset":"DIGEST","formats":["1x1-b8-k8-q50"],
                 "images":{"train":1,"validation":1,"test":0}}"#;
             let task = task.replace("DIGEST", &"0".repeat(64)).replace('\n', "");
             format!("{{\"job\":{{\"task\":{task},\"token\":{token},\"weights\":null}}}}\n")

@@ -12,7 +12,7 @@ use super::Observer;
 use crate::data::columns::{coefficients, footer};
 use crate::data::{Base, dataset};
 use crate::failure::Failure;
-use imgcalc_shared::codec::{Layout, Picture, place, quantise};
+use imgcalc_shared::codec::{Layout, Picture, place};
 use imgcalc_shared::column::{self, Header};
 use imgcalc_shared::encoded;
 use imgcalc_shared::format::{Family, Format};
@@ -98,11 +98,11 @@ impl Sample {
             .first()
             .ok_or_else(|| Failure::bad_data("the dataset has no images"))?;
         let layout = Layout::new(family, first.size, first.channels).map_err(refused)?;
-        let coefficients = coefficients(&pictures, family, keep).map_err(refused)?;
+        let mut coefficients = coefficients(&pictures, &[(family, keep)]).map_err(refused)?;
         Ok(Sample {
             pictures,
             layout,
-            coefficients,
+            coefficients: coefficients.swap_remove(0),
         })
     }
 
@@ -128,15 +128,7 @@ impl Sample {
             first_image: 0,
             images,
         };
-        let kept = self.layout.values(keep);
-        let divided = |values: &Vec<i16>| {
-            values[..kept]
-                .iter()
-                .map(|&value| quantise(value, quant))
-                .collect()
-        };
-        let values: Vec<Vec<i16>> = self.coefficients.iter().map(divided).collect();
-        let object = column::write(&header, &values).map_err(failed)?;
+        let object = column::write_coefficients(&header, &self.coefficients).map_err(failed)?;
         let stored = object.len() as f64 / f64::from(images);
         let key = scratch.put("columns", object)?;
         let shape = self.shape(keep)?;

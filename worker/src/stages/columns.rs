@@ -1,4 +1,4 @@
-//! Makes the columns of a family.
+//! Makes columns of a family.
 
 use super::Observer;
 use crate::data::{Base, columns, dataset};
@@ -9,16 +9,13 @@ use imgcalc_shared::task::{Outcome, Task};
 pub fn run(base: &Base, task: &Task, observer: &mut dyn Observer) -> Result<Outcome, Failure> {
     let Task::Columns {
         dataset,
-        family,
-        keep,
+        formats,
         images,
     } = task
     else {
         return Err(Failure::application(format!("{task} makes no columns")));
     };
     let manifest = dataset::load_manifest(base, dataset)?;
-    let (objects, bytes) = columns::make(base, &manifest, *family, *keep, *images, || {
-        observer.should_stop()
-    })?;
+    let (objects, bytes) = columns::make(base, &manifest, formats, *images, || observer.should_stop())?;
     Ok(Outcome::Columns { objects, bytes })
 }

@@ -6,12 +6,14 @@ use super::progress::Progress;
 use crate::data::columns::{self, Stored};
 use crate::data::{Base, dataset, files};
 use crate::failure::Failure;
-use imgcalc_shared::column::Header;
+use imgcalc_shared::column::{ColumnError, Header};
 use imgcalc_shared::dataset::{Manifest, ObjectRef};
 use imgcalc_shared::task::FailureClass;
 
 /// Objects that are in memory at a time.
 const AT_ONCE_MAX: usize = 4;
+/// Damaged chunks of one object that are named.
+const FAULTS_SHOWN_MAX: usize = 20;
 
 /// One object to check.
 pub(super) enum Object<'a> {
@@ -112,14 +114,34 @@ impl Object<'_> {
                 let damaged = |why: &dyn std::fmt::Display| {
                     Failure::bad_data(format!("the columns {key} in {} are damaged: {why}", base.url()))
                 };
-                let footer = columns::check(&base.get(key)?).map_err(|error| damaged(&error))?;
+                let object = base.get(key)?;
+                let footer =
+                    columns::footer(object.len() as u64, &object).map_err(|error| damaged(&error))?;
                 if footer.header() != header {
                     return Err(damaged(
-                        &"they are not those of this dataset, family and row group",
+                        &"they are not those of this dataset, format and row group",
                     ));
+                }
+                let faults = footer.faults(&object);
+                if !faults.is_empty() {
+                    return Err(damaged(&listed(&faults)));
                 }
             }
         }
         Ok(())
     }
+}
+
+/// All faults in one sentence, or the first and how many more.
+fn listed(faults: &[ColumnError]) -> String {
+    let shown: Vec<String> = faults
+        .iter()
+        .take(FAULTS_SHOWN_MAX)
+        .map(ColumnError::to_string)
+        .collect();
+    let more = match faults.len() - shown.len() {
+        0 => String::new(),
+        more => format!("; and {more} more chunks"),
+    };
+    shown.join("; ") + &more
 }

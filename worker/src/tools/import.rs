@@ -17,12 +17,12 @@ mod walk;
 mod writer;
 
 use super::interrupt::{self, Interrupted};
-use super::sizes::FamilySizes;
+use super::sizes::ColumnsSizes;
 use crate::data::{Base, dataset};
 use anyhow::{Context, bail, ensure};
 use clap::{ArgGroup, Args, ValueEnum};
-pub use columns::FamilyKeep;
 use imgcalc_shared::dataset::{Manifest, is_name};
+use imgcalc_shared::format::Format;
 pub use options::{SizeText, Split};
 use source::Source;
 use std::io::Write;
@@ -64,10 +64,10 @@ pub struct ImportArgs {
     /// Class names of an IDX source, label 0 first. Default: the labels as digits
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub classes: Vec<String>,
-    /// Also make the columns of these families, SAMPLING-bBLOCK-kKEEP, for example 1x1-b8-k8,1x1-b32-k16. A build makes
-    /// what it lacks by itself
-    #[arg(long, value_name = "FAMILY-kKEEP,…", value_delimiter = ',')]
-    pub columns: Vec<FamilyKeep>,
+    /// Also make the columns of these formats, for example 1x1-b8-k8-q50,1x1-b32-k16-q50. They serve smaller keeps too,
+    /// and those of q1 every factor, for ten to twenty times the bytes of q50. A build makes what it lacks by itself
+    #[arg(long, value_name = "FORMAT,…", value_delimiter = ',')]
+    pub columns: Vec<Format>,
     /// What to do about a corrupt, empty or unsupported image
     #[arg(long, value_enum, default_value_t = OnBad::Skip)]
     pub on_bad: OnBad,
@@ -88,12 +88,10 @@ pub enum OnBad {
 /// An import that is done.
 struct Imported {
     manifest: Manifest,
-    /// Of the files of the images in it.
-    source_bytes: u64,
     /// Images decoded now, and those an earlier run had finished.
     decoded: u64,
     resumed: u64,
-    columns: Vec<FamilySizes>,
+    columns: Vec<ColumnsSizes>,
 }
 
 /// Imports and prints the summary.
@@ -145,12 +143,11 @@ fn import_all(base: &Base, args: &ImportArgs) -> anyhow::Result<Imported> {
         );
     }
     dataset::publish(base, &manifest, before.as_ref())?;
-    let columns = columns::make(base, &manifest, &args.columns, written.source_bytes)?;
+    let columns = columns::make(base, &manifest, &args.columns)?;
     // Only now: whoever is stopped while columns are made need not decode again.
     written.records.clear(base)?;
     Ok(Imported {
         manifest,
-        source_bytes: written.source_bytes,
         decoded: written.decoded,
         resumed: written.resumed,
         columns,

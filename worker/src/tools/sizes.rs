@@ -4,15 +4,14 @@ use super::output;
 use crate::data::Base;
 use crate::data::columns::Stored;
 use imgcalc_shared::dataset::Manifest;
-use imgcalc_shared::format::Family;
+use imgcalc_shared::format::Format;
 use serde::Serialize;
 
-/// Sizes of the stored columns of one family.
+/// Sizes of the columns that are stored as one format.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct FamilySizes {
-    pub(super) family: Family,
-    /// Anti-diagonals stored.
-    pub(super) keep: u16,
+pub(super) struct ColumnsSizes {
+    /// The largest that they serve.
+    pub(super) stored: Format,
     pub(super) objects: u64,
     pub(super) images: u64,
     /// Of the objects, with what describes them.
@@ -31,16 +30,12 @@ pub(super) struct KeepSize {
     pub(super) of_source: Option<f64>,
 }
 
-/// The sizes for the keeps 1, 2, 4, 8 and so on up to the stored one. `source_bytes` are those of the source's files.
-pub(super) fn of(
-    base: &Base,
-    manifest: &Manifest,
-    stored: &Stored,
-    source_bytes: Option<u64>,
-) -> anyhow::Result<FamilySizes> {
+/// The sizes for the keeps 1, 2, 4, 8 and so on up to the stored one.
+pub(super) fn of(base: &Base, manifest: &Manifest, stored: &Stored) -> anyhow::Result<ColumnsSizes> {
+    let source_bytes = manifest.source_bytes;
     let images = stored.images(manifest);
     let prefixes = stored.prefix_bytes(base)?;
-    let keeps = shown(stored.keep).map(|keep| {
+    let keeps = shown(stored.format.keep()).map(|keep| {
         let bytes = prefixes[usize::from(keep) - 1];
         KeepSize {
             keep,
@@ -51,9 +46,8 @@ pub(super) fn of(
                 .map(|all| bytes as f64 / all as f64),
         }
     });
-    Ok(FamilySizes {
-        family: stored.family,
-        keep: stored.keep,
+    Ok(ColumnsSizes {
+        stored: stored.format,
         objects: stored.groups.len() as u64,
         images,
         bytes: stored.bytes(),
@@ -61,21 +55,21 @@ pub(super) fn of(
     })
 }
 
-/// A table of families, one row for each keep.
-pub(super) fn table(families: &[FamilySizes]) -> String {
-    let with_source = families
+/// A table of columns, one row for each keep.
+pub(super) fn table(columns: &[ColumnsSizes]) -> String {
+    let with_source = columns
         .iter()
-        .flat_map(|family| &family.keeps)
+        .flat_map(|columns| &columns.keeps)
         .any(|keep| keep.of_source.is_some());
     let mut head = vec!["columns", "keep", "bytes", "bytes/image"];
     if with_source {
         head.push("of source");
     }
     let mut rows = Vec::new();
-    for family in families {
-        for keep in &family.keeps {
+    for columns in columns {
+        for keep in &columns.keeps {
             let mut row = vec![
-                format!("{}-k{}", family.family, family.keep),
+                columns.stored.to_string(),
                 keep.keep.to_string(),
                 output::bytes(keep.bytes),
                 format!("{:.1}", keep.bytes_per_image),

@@ -5,7 +5,7 @@ use crate::data::{Base, columns, dataset};
 use anyhow::bail;
 use clap::Args;
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::format::Family;
+use imgcalc_shared::format::Format;
 use serde::Serialize;
 
 /// Arguments of `data verify`.
@@ -38,8 +38,7 @@ struct Summary<'a> {
 
 #[derive(Serialize)]
 struct ColumnsChecked {
-    family: Family,
-    keep: u16,
+    stored: Format,
     objects: usize,
     bytes: u64,
 }
@@ -62,8 +61,7 @@ pub fn run(args: &VerifyArgs) -> anyhow::Result<()> {
         columns: stored
             .iter()
             .map(|stored| ColumnsChecked {
-                family: stored.family,
-                keep: stored.keep,
+                stored: stored.format,
                 objects: stored.groups.len(),
                 bytes: stored.bytes(),
             })
@@ -97,14 +95,13 @@ fn text(summary: &Summary<'_>) -> String {
     ];
     for columns in &summary.columns {
         let ColumnsChecked {
-            family,
-            keep,
+            stored,
             objects,
             bytes,
         } = columns;
         facts.push((
             "columns",
-            format!("{family}-k{keep}: {objects} objects, {}", output::bytes(*bytes)),
+            format!("{stored}: {objects} objects, {}", output::bytes(*bytes)),
         ));
     }
     for key in summary.unknown {

@@ -42,7 +42,14 @@ impl World {
         data_support::idx_folder(&source, 100, 10);
         let base = Base::open(&format!("file://{}", folder.path().join("base").display())).unwrap();
         let manifest = data_support::import(&base, &source, "").unwrap();
-        columns::make(&base, &manifest, "1x1-b8".parse().unwrap(), 4, IMAGES, || false).unwrap();
+        columns::make(
+            &base,
+            &manifest,
+            &["1x1-b8-k4-q1".parse().unwrap()],
+            IMAGES,
+            || false,
+        )
+        .unwrap();
         World {
             folder,
             base,

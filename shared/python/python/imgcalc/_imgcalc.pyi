@@ -26,6 +26,8 @@ class Format:
     @property
     def family(self) -> str:
         """Sampling and block size: formats of one family share their columns."""
+    def serves(self, wanted: Format) -> bool:
+        """Whether columns stored as this format hold all that another needs."""
     def shape(self, height: int, width: int, channels: int = 3) -> tuple[int, int, int]:
         """Shape (channels, rows, columns) of the planes of an image of this size."""
     def kept(self, height: int, width: int, channels: int = 3) -> int:
@@ -56,7 +58,10 @@ class Manifest:
     @property
     def labels_bytes(self) -> int: ...
     def labels(self, bytes: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]: ...
-    def columns_key(self, format: Format, stored_keep: int, group: int) -> str: ...
+    @property
+    def columns_folder(self) -> str: ...
+    def columns_key(self, stored: Format, group: int) -> str: ...
+    def parse_columns_key(self, key: str) -> tuple[Format, int] | None: ...
 
 class Footer:
     """What a column object holds and where."""
@@ -64,7 +69,7 @@ class Footer:
     @staticmethod
     def read(object_length: int, tail: npt.NDArray[np.uint8]) -> Footer | tuple[int, int]:
         """The footer of an object of this length, of its end; or the range to read and ask again with."""
-    def check(self, manifest: Manifest, format: Format, stored_keep: int, group: int) -> None:
+    def check(self, manifest: Manifest, stored: Format, group: int) -> None:
         """Raises an error unless these are the columns of this row group of the dataset."""
     def prefix(self, keep: int) -> int:
         """How many bytes from the object's start hold everything up to this keep."""

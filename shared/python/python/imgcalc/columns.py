@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import takewhile
@@ -25,15 +24,14 @@ class Columns:
         self._base = base
         self._manifest = manifest
         self._format = format
-        self._folder = f"columns/{manifest.digest}"
-        there = base.list(self._folder)
-        #: The smallest stored keep that serves the format in the most row groups.
-        self.stored_keep, count = self._choose(there, groups)
+        there = base.list(manifest.columns_folder)
+        #: As which format the columns are stored that are read.
+        self.stored, count = self._choose(there, groups)
         if count == 0 or (all_of_them and count < len(groups)):
             raise self._lacking(there, groups[:count])
         #: Row groups that can be read.
         self.groups = groups[:count]
-        keys = {group: self._key(self.stored_keep, group) for group in self.groups}
+        keys = {group: manifest.columns_key(self.stored, group) for group in self.groups}
         #: Key and length of each object.
         self._objects = {group: (key, there[key]) for group, key in keys.items()}
         self._footers: dict[int, Footer] = {}
@@ -60,15 +58,21 @@ class Columns:
             start, end = step
             tail = self._base.get_range(key, start, end)
             step = Footer.read(length, tail)
-        step.check(self._manifest, self._format, self.stored_keep, group)
+        step.check(self._manifest, self.stored, group)
         self._footers[group] = step
         return step, tail, start
 
-    def _choose(self, there: dict[str, int], groups: range) -> tuple[int, int]:
-        """The stored keep, and how many row groups from the first one on it serves."""
-        best = (self._format.keep, 0)
-        for stored in range(self._format.keep, 2 * self._format.block):
-            present = (self._key(stored, group) in there for group in groups)
+    def _choose(self, there: dict[str, int], groups: range) -> tuple[Format, int]:
+        """The stored format that serves the most row groups, from the first one on, and how many these are.
+
+        Of several that one with the fewest bytes: divided before undivided ones, then the smallest keep.
+        """
+        format = self._format
+        parsed = (self._manifest.parse_columns_key(key) for key in there)
+        serving = {stored for stored, _ in filter(None, parsed) if stored.serves(format)}
+        best = (format, 0)
+        for stored in sorted(serving, key=lambda stored: (stored.quant != format.quant, stored.keep)):
+            present = (self._manifest.columns_key(stored, group) in there for group in groups)
             count = sum(1 for _ in takewhile(bool, present))
             if count > best[1]:
                 best = (stored, count)
@@ -76,19 +80,17 @@ class Columns:
 
     def _lacking(self, there: dict[str, int], served: range) -> DataError:
         format, url = self._format, self._base.url
-        what = f"there are no columns of {format.family} with keep {format.keep} or more"
+        what = f"there are no columns of {format.family} with keep {format.keep} or more, divided by {format.quant} or undivided,"
         if served:
-            key = self._key(self.stored_keep, served.stop)
+            key = self._manifest.columns_key(self.stored, served.stop)
             return DataError(
                 f"{what} for all of these images: {key} is not in {url}; "
                 f'with images="stored" the split ends where the columns do'
             )
-        families = {match[1] for key in there if (match := re.fullmatch(r"columns/[^/]+/([^/]+)/[^/]+", key))}
-        known = f"it holds {', '.join(sorted(families))}" if families else "it holds none of this dataset"
-        return DataError(f"{what} for these images in {self._folder} in {url}: {known}")
-
-    def _key(self, stored_keep: int, group: int) -> str:
-        return self._manifest.columns_key(self._format, stored_keep, group)
+        parsed = filter(None, map(self._manifest.parse_columns_key, there))
+        known = ", ".join(sorted({str(stored) for stored, _ in parsed}))
+        listed = f"it holds {known}" if known else "it holds none of this dataset"
+        return DataError(f"{what} for these images in {self._manifest.columns_folder} in {url}: {listed}")
 
     def __getstate__(self) -> dict[str, object]:
         # Footers are read again where they are needed.

@@ -90,9 +90,9 @@ class Dataset:
         return self._manifest.size
 
     @property
-    def stored_keep(self) -> int:
-        """The keep of the columns that are read: the smallest stored one that serves the format."""
-        return self._columns.stored_keep
+    def stored(self) -> Format:
+        """As which format the columns are stored that are read: a larger keep serves too, and undivided values."""
+        return self._columns.stored
 
     def __len__(self) -> int:
         return self._count

@@ -8,26 +8,23 @@ use crate::failure::Failure;
 use imgcalc_shared::codec::Layout;
 use imgcalc_shared::column::Decoding;
 use imgcalc_shared::dataset::Manifest;
-use imgcalc_shared::format::{Family, Format};
+use imgcalc_shared::format::Format;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// What is wanted of one row group: images of it, and where they go.
 type Wanted<'a> = Vec<(Range<u32>, &'a mut [i16])>;
 
-/// The integers of a run of images: images × channels × rows × columns, zero outside the triangle.
+/// The integers of a run of images: images × channels × rows × columns, zero outside the triangle. They are read from
+/// columns stored as `stored`.
 pub fn load_planes(
     base: &Base,
     manifest: &Manifest,
-    family: Family,
-    stored_keep: u16,
-    keep: u16,
-    quant: u16,
+    stored: Format,
+    format: Format,
     images: Range<u32>,
 ) -> Result<Vec<i16>, Failure> {
-    let format = Format::new(family.sampling, family.block, keep, quant)
-        .map_err(|error| Failure::application(format!("columns {family} cannot be made: {error}")))?;
-    let [planes] = load_parts(base, manifest, stored_keep, format, [images])?;
+    let [planes] = load_parts(base, manifest, stored, format, [images])?;
     Ok(planes)
 }
 
@@ -36,16 +33,14 @@ pub fn load_planes(
 pub fn load_parts<const N: usize>(
     base: &Base,
     manifest: &Manifest,
-    stored_keep: u16,
+    stored: Format,
     format: Format,
     parts: [Range<u32>; N],
 ) -> Result<[Vec<i16>; N], Failure> {
-    let (family, keep, quant) = (format.family(), format.keep(), format.quant());
-    let layout =
-        Layout::new(family, manifest.size, manifest.channels).map_err(|error| refused(family, error))?;
-    layout
-        .format(keep, quant)
-        .map_err(|error| refused(family, error))?;
+    let (keep, quant) = (format.keep(), format.quant());
+    let refused = |error| refused(format, error);
+    let layout = Layout::new(format.family(), manifest.size, manifest.channels).map_err(refused)?;
+    layout.format(keep, quant).map_err(refused)?;
     let total = manifest.splits.total();
     if let Some(images) = parts.iter().find(|images| images.end > total) {
         return Err(Failure::bad_data(format!(
@@ -70,8 +65,8 @@ pub fn load_parts<const N: usize>(
     let decode = |(group, mut wanted): (u32, Wanted), gates: &Gates| {
         let object = Object {
             base,
-            key: &key(&manifest.digest, family, stored_keep, group),
-            expected: &header(manifest, family, stored_keep, group),
+            key: &key(&manifest.digest, stored, group),
+            expected: &header(manifest, stored, group),
         };
         let mut tried = false;
         object.decode(keep, gates, |footer, prefix| {

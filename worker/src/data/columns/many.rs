@@ -1,21 +1,20 @@
-//! Makes the columns of several families at once: the pixels of a row group are read once for all of them.
+//! Makes the columns of several formats at once: the pixels of a row group are read once for all of them, and
+//! transformed once for all formats of a family.
 
-use super::{coefficients, header, intact, key, refused};
+use super::coefficients::{batches, coefficients};
+use super::{header, intact, refused};
 use crate::data::base::Base;
 use crate::data::{dataset, pixels};
 use crate::failure::Failure;
 use imgcalc_shared::codec::{Layout, Picture};
 use imgcalc_shared::column;
 use imgcalc_shared::dataset::Manifest;
-use imgcalc_shared::format::Family;
+use imgcalc_shared::format::Format;
 use imgcalc_shared::task::FailureClass;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Most bytes of coefficients that are being coded and written; one column object of any size always is.
-const WRITING_BYTES_MAX: usize = 1 << 30;
 
 /// One column object that is there now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,29 +27,26 @@ pub(crate) struct Made {
     pub(crate) kept: bool,
 }
 
-/// Makes the columns of these families and keeps for these row groups as far as they are not there, and tells `made`
-/// of each. Asks `stop` before each row group and then fails as pre-empted; what is made by then stays and serves
-/// the next attempt.
+/// Makes the columns stored as these formats for these row groups as far as they are not there, and tells `made` of
+/// each. Asks `stop` before each row group and then fails as pre-empted; what is made by then stays and serves the next
+/// attempt.
 ///
-/// While a row group is transformed the one before is coded and written. In memory are the pixels and coefficients
-/// of one, and [`WRITING_BYTES_MAX`] of coefficients.
+/// While families are transformed those before are coded and written. In memory are the pixels of a row group and the
+/// coefficients of two batches of families.
 pub(crate) fn make_all(
     base: &Base,
     manifest: &Manifest,
-    wanted: &[(Family, u16)],
+    wanted: &[Format],
     groups: &BTreeSet<u32>,
     stop: &dyn Fn() -> bool,
     mut made: impl FnMut(Made),
 ) -> Result<(), Failure> {
-    let mut values_max = 1;
-    for &(family, keep) in wanted {
-        let layout =
-            Layout::new(family, manifest.size, manifest.channels).map_err(|error| refused(family, error))?;
-        layout.format(keep, 1).map_err(|error| refused(family, error))?;
-        values_max = values_max.max(layout.values(keep));
+    for &format in wanted {
+        let refused = |error| refused(format, error);
+        let layout = Layout::new(format.family(), manifest.size, manifest.channels).map_err(refused)?;
+        layout.format(format.keep(), format.quant()).map_err(refused)?;
     }
-    let object_bytes = 2 * values_max * manifest.row_group as usize;
-    let threads = (WRITING_BYTES_MAX / object_bytes).clamp(1, rayon::current_num_threads());
+    let threads = rayon::current_num_threads();
     std::thread::scope(|scope| {
         let (jobs, received) = sync_channel::<Job>(0);
         let (done, finished) = channel();
@@ -84,25 +80,21 @@ pub(crate) fn make_all(
     })
 }
 
-/// The coefficients of one row group that are to be written.
+/// One object that is to be written.
 struct Job {
     group: u32,
-    family: Family,
-    keep: u16,
-    values: Vec<Vec<i16>>,
+    format: Format,
+    /// Of all images of the row group, to its keep or further.
+    coefficients: Arc<Vec<Vec<i16>>>,
 }
 
 impl Job {
     fn write(self, base: &Base, manifest: &Manifest) -> Result<Made, Failure> {
-        let Job {
-            group, family, keep, ..
-        } = self;
-        let header = header(manifest, family, keep, group);
-        let object = column::write(&header, &self.values).map_err(|error| {
-            Failure::application(format!("columns {family}-k{keep} cannot be written: {error}"))
+        let header = header(manifest, self.format, self.group);
+        let object = column::write_coefficients(&header, &self.coefficients).map_err(|error| {
+            Failure::application(format!("columns {} cannot be written: {error}", self.format))
         })?;
-        drop(self.values);
-        let object = base.put(&key(&manifest.digest, family, keep, group), object)?;
+        let object = base.put(&column::key(&manifest.digest, self.format, self.group), object)?;
         Ok(Made {
             bytes: object.bytes,
             images: header.images,
@@ -123,13 +115,13 @@ fn next(received: &Mutex<Receiver<Job>>) -> Option<Job> {
 fn missing(
     base: &Base,
     manifest: &Manifest,
-    wanted: &[(Family, u16)],
+    wanted: &[Format],
     group: u32,
     made: &mut impl FnMut(Made),
-) -> Result<Vec<(Family, u16)>, Failure> {
-    let there = wanted.par_iter().map(|&(family, keep)| {
-        let header = header(manifest, family, keep, group);
-        intact(base, &key(&manifest.digest, family, keep, group), &header)
+) -> Result<Vec<Format>, Failure> {
+    let there = wanted.par_iter().map(|&format| {
+        let header = header(manifest, format, group);
+        intact(base, &column::key(&manifest.digest, format, group), &header)
     });
     let there: Vec<Option<u64>> = there.collect::<Result<_, _>>()?;
     let mut missing = Vec::new();
@@ -146,11 +138,12 @@ fn missing(
     Ok(missing)
 }
 
+/// Transforms the images of a row group and hands what is to be written over.
 fn transform(
     base: &Base,
     manifest: &Manifest,
     group: u32,
-    families: &[(Family, u16)],
+    formats: &[Format],
     jobs: &SyncSender<Job>,
 ) -> Result<(), Failure> {
     let pixels = dataset::load_group(base, manifest, group, &manifest.row_group_images(group))?;
@@ -163,25 +156,21 @@ fn transform(
         })
         .collect();
     drop(pixels);
-    let all = coefficients_of(&pictures, families)?;
-    drop(pictures);
-    for (&(family, keep), values) in families.iter().zip(all) {
-        let job = Job {
-            group,
-            family,
-            keep,
-            values,
-        };
-        jobs.send(job)
-            .map_err(|_| Failure::application("no thread is left that writes columns"))?;
+    for families in batches(formats, manifest) {
+        let all = coefficients(&pictures, &families)
+            .map_err(|error| Failure::application(format!("columns cannot be made: {error}")))?;
+        for ((family, _), values) in families.into_iter().zip(all) {
+            let coefficients = Arc::new(values);
+            for &format in formats.iter().filter(|format| format.family() == family) {
+                let job = Job {
+                    group,
+                    format,
+                    coefficients: Arc::clone(&coefficients),
+                };
+                jobs.send(job)
+                    .map_err(|_| Failure::application("no thread is left that writes columns"))?;
+            }
+        }
     }
     Ok(())
-}
-
-/// The coefficients of pictures of one shape in storage order: for each family those of each picture.
-fn coefficients_of(pictures: &[Picture], families: &[(Family, u16)]) -> Result<Vec<Vec<Vec<i16>>>, Failure> {
-    let of = |&(family, keep): &(Family, u16)| {
-        coefficients(pictures, family, keep).map_err(|error| refused(family, error))
-    };
-    families.iter().map(of).collect()
 }

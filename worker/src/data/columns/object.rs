@@ -132,7 +132,7 @@ impl Object<'_> {
 
     fn prefix_bytes(&self, footer: &Footer, keep: u16) -> Result<u64, Failure> {
         if footer.header() != self.expected {
-            return Err(self.damaged(&"they are not those of this dataset, family and row group"));
+            return Err(self.damaged(&"they are not those of this dataset, format and row group"));
         }
         let range = footer.prefix(keep).map_err(|error| self.damaged(&error))?;
         Ok(range.end)

@@ -1,21 +1,19 @@
 //! Which columns of a dataset are in a base, and how long they are.
 
-use super::{footer, header, key};
+use super::{footer, header};
 use crate::data::base::Base;
 use crate::failure::Failure;
 use bytes::Bytes;
-use imgcalc_shared::column::{ColumnError, Footer, Header, Step};
+use imgcalc_shared::column::{self, Footer, Header, Step};
 use imgcalc_shared::dataset::Manifest;
-use imgcalc_shared::format::Family;
+use imgcalc_shared::format::Format;
 use std::collections::BTreeMap;
 
-/// The stored columns of one family.
+/// The columns that are stored as one format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// The family.
-    pub(crate) family: Family,
-    /// Anti-diagonals stored.
-    pub(crate) keep: u16,
+    /// The largest that they serve.
+    pub(crate) format: Format,
     /// The row groups that are there, in order; a subset needs only some.
     pub(crate) groups: Vec<StoredGroup>,
 }
@@ -31,31 +29,23 @@ pub(crate) struct StoredGroup {
     pub(crate) bytes: u64,
 }
 
-/// All columns of a dataset by family and keep, and the keys beside them that no column has.
+/// All columns of a dataset by what they are stored as, and the keys beside them that no column has.
 pub(crate) fn stored(base: &Base, manifest: &Manifest) -> Result<(Vec<Stored>, Vec<String>), Failure> {
-    let folder = format!("columns/{}", manifest.digest);
-    let mut found: BTreeMap<(Family, u16), Vec<StoredGroup>> = BTreeMap::new();
+    let mut found: BTreeMap<Format, Vec<StoredGroup>> = BTreeMap::new();
     let mut strange = Vec::new();
-    for (key, bytes) in base.list(&folder)? {
-        match parse(manifest, &key) {
-            Some((family, keep, group)) => {
+    for (key, bytes) in base.list(&column::folder(&manifest.digest))? {
+        match column::parse_key(&manifest.digest, &key) {
+            Some((format, group)) if (group as usize) < manifest.images.len() => {
                 let group = StoredGroup { group, key, bytes };
-                found.entry((family, keep)).or_default().push(group);
+                found.entry(format).or_default().push(group);
             }
-            None => strange.push(key),
+            _ => strange.push(key),
         }
     }
     let stored = found
         .into_iter()
-        .map(|((family, keep), groups)| Stored { family, keep, groups });
+        .map(|(format, groups)| Stored { format, groups });
     Ok((stored.collect(), strange))
-}
-
-/// Compares every checksum of a whole object and decodes every chunk. Of several damaged chunks the first is named.
-pub(crate) fn check(object: &[u8]) -> Result<Footer, ColumnError> {
-    let footer = footer(object.len() as u64, object)?;
-    footer.decode(object, footer.header().keep, footer.header().quant)?;
-    Ok(footer)
 }
 
 /// The footer of a column object, and the end of the object that was read for it with its first byte's place.
@@ -76,7 +66,7 @@ pub(crate) fn read_footer(base: &Base, key: &str, length: u64) -> Result<(Footer
 impl Stored {
     /// What the object of a row group must say about itself.
     pub(crate) fn header(&self, manifest: &Manifest, group: &StoredGroup) -> Header {
-        header(manifest, self.family, self.keep, group.group)
+        header(manifest, self.format, group.group)
     }
 
     /// Images in these columns.
@@ -92,7 +82,7 @@ impl Stored {
 
     /// Bytes that have to be read for each keep from 1 on, over all row groups. Reads their footers.
     pub(crate) fn prefix_bytes(&self, base: &Base) -> Result<Vec<u64>, Failure> {
-        let mut sums = vec![0; self.keep.into()];
+        let mut sums = vec![0; self.format.keep().into()];
         for group in &self.groups {
             let (footer, ..) = read_footer(base, &group.key, group.bytes)?;
             for (sum, bytes) in sums.iter_mut().zip(prefixes(&footer)) {
@@ -106,14 +96,4 @@ impl Stored {
 /// The length of the prefix of each keep from 1 on.
 fn prefixes(footer: &Footer) -> impl Iterator<Item = u64> {
     (1..=footer.header().keep).map(|keep| footer.prefix(keep).map_or(0, |range| range.end))
-}
-
-fn parse(manifest: &Manifest, text: &str) -> Option<(Family, u16, u32)> {
-    let mut parts = text.rsplit('/');
-    let (group, columns) = (parts.next()?.strip_prefix("rg-")?, parts.next()?);
-    let (family, keep) = columns.rsplit_once("-k")?;
-    let (family, keep, group) = (family.parse().ok()?, keep.parse().ok()?, group.parse().ok()?);
-    let there =
-        (group as usize) < manifest.images.len() && key(&manifest.digest, family, keep, group) == text;
-    there.then_some((family, keep, group))
 }

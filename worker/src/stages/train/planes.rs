@@ -1,11 +1,11 @@
-//! Planes of the family trained on last, kept in memory: the next link of a chain needs a part of them.
+//! Planes trained on last, kept in memory: the next link of a chain needs a part of them.
 
 use crate::data::{Base, columns};
 use crate::failure::Failure;
 use imgcalc_shared::codec::quantise;
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::format::{Family, Format, Size};
+use imgcalc_shared::format::{Format, Size};
 
 /// Bytes of planes that are kept at most; larger ones are read anew for every training.
 const BYTES_MAX: u64 = 2 << 30;
@@ -13,22 +13,23 @@ const BYTES_MAX: u64 = 2 << 30;
 /// See the module's description.
 #[derive(Debug, Default)]
 pub(crate) struct PlanesCache {
-    held: Option<Held>,
+    /// Those used last at the end.
+    held: Vec<Held>,
 }
 
-/// Planes at one keep, not yet quantised.
+/// Planes of one format.
 #[derive(Debug)]
 struct Held {
     dataset: Digest,
-    family: Family,
-    keep: u16,
+    format: Format,
     images: Splits,
+    bytes: u64,
     parts: [Vec<i16>; 3],
 }
 
 impl PlanesCache {
-    /// Training, validation and test images as planes of `format`: from memory if planes at its keep or a larger one
-    /// are there, else from the base.
+    /// Training, validation and test images as planes of `format`: from memory if planes that serve it are there, else
+    /// from the base.
     pub(super) fn load(
         &mut self,
         base: &Base,
@@ -36,32 +37,45 @@ impl PlanesCache {
         images: Splits,
         format: Format,
     ) -> Result<[Vec<i16>; 3], Failure> {
-        if self.serving(manifest, images, format).is_none() {
-            // Freed before its successor is read: both together may be too much.
-            self.held = None;
-            let read = |quant| read(base, manifest, images, format, quant);
-            if plane_bytes(manifest, images, format) > BYTES_MAX {
-                return read(format.quant());
+        let serves = |held: &Held| {
+            (held.dataset, held.images) == (manifest.digest, images) && held.format.serves(format)
+        };
+        let held = match self.held.iter().position(serves) {
+            Some(at) => self.held.remove(at),
+            None => {
+                let bytes = plane_bytes(manifest, images, format);
+                // Freed before the next are read: all together may be too much.
+                self.make_room(bytes);
+                let parts = read(base, manifest, images, format)?;
+                if bytes > BYTES_MAX {
+                    return Ok(parts);
+                }
+                Held {
+                    dataset: manifest.digest,
+                    format,
+                    images,
+                    bytes,
+                    parts,
+                }
             }
-            self.held = Some(Held {
-                dataset: manifest.digest,
-                family: format.family(),
-                keep: format.keep(),
-                images,
-                parts: read(1)?,
-            });
-        }
-        let held = self.serving(manifest, images, format);
-        let held = held.ok_or_else(|| Failure::application("planes just read are gone"))?;
-        let part = |values: &Vec<i16>| narrow(values, held.keep, format, manifest.size);
-        Ok([part(&held.parts[0]), part(&held.parts[1]), part(&held.parts[2])])
+        };
+        let parts = held
+            .parts
+            .each_ref()
+            .map(|values| narrow(values, held.format, format, manifest.size));
+        self.held.push(held);
+        Ok(parts)
     }
 
-    fn serving(&self, manifest: &Manifest, images: Splits, format: Format) -> Option<&Held> {
-        self.held.as_ref().filter(|held| {
-            (held.dataset, held.family, held.images) == (manifest.digest, format.family(), images)
-                && held.keep >= format.keep()
-        })
+    /// Lets go of those used longest ago until so many bytes fit beside the others.
+    fn make_room(&mut self, bytes: u64) {
+        let mut kept = bytes;
+        let fitting = self.held.iter().rev().take_while(|held| {
+            kept = kept.saturating_add(held.bytes);
+            kept <= BYTES_MAX
+        });
+        let fitting = fitting.count();
+        self.held.drain(..self.held.len() - fitting);
     }
 }
 
@@ -75,27 +89,18 @@ fn plane_bytes(manifest: &Manifest, images: Splits, format: Format) -> u64 {
     2 * count * u64::from(manifest.channels) * u64::from(height) * u64::from(width)
 }
 
-fn read(
-    base: &Base,
-    manifest: &Manifest,
-    images: Splits,
-    format: Format,
-    quant: u16,
-) -> Result<[Vec<i16>; 3], Failure> {
-    let (family, keep) = (format.family(), format.keep());
-    let stored = columns::stored_keep(base, manifest, family, keep, images)?;
-    let format = Format::new(family.sampling, family.block, keep, quant);
-    let format = format.map_err(|error| Failure::application(error.to_string()))?;
+fn read(base: &Base, manifest: &Manifest, images: Splits, format: Format) -> Result<[Vec<i16>; 3], Failure> {
+    let stored = columns::stored_for(base, manifest, format, images)?;
     columns::load_parts(base, manifest, stored, format, manifest.subset(images))
 }
 
-/// Planes of a smaller keep, quantised, out of planes of `keep`: of every block the upper-left part.
-fn narrow(values: &[i16], keep: u16, format: Format, size: Size) -> Vec<i16> {
-    let (block, quant) = (format.block(), format.quant());
-    if keep == format.keep() {
-        return values.iter().map(|&value| quantise(value, quant)).collect();
+/// Planes of a format out of those of one that serves it: of every block the upper-left part.
+fn narrow(values: &[i16], held: Format, format: Format, size: Size) -> Vec<i16> {
+    let quant = if held.quant() == 1 { format.quant() } else { 1 };
+    if (held.keep(), quant) == (format.keep(), 1) {
+        return values.to_vec();
     }
-    let (from, to) = (usize::from(keep.min(block)), usize::from(format.side()));
+    let (from, to) = (usize::from(held.side()), usize::from(format.side()));
     let wide = format.plane(size).width as usize / to * from;
     let mut narrow = Vec::with_capacity(values.len() / from / from * to * to);
     for (row, line) in values.chunks_exact(wide).enumerate() {
@@ -117,6 +122,7 @@ fn narrow(values: &[i16], keep: u16, format: Format, size: Size) -> Vec<i16> {
 mod tests {
     use super::*;
     use imgcalc_shared::codec::place;
+    use imgcalc_shared::format::Family;
 
     #[test]
     fn planes_of_a_larger_keep_serve_every_smaller_one() {
@@ -126,7 +132,7 @@ mod tests {
             width: 24,
         };
         let planes = |keep: u16, quant: u16| {
-            let format = Format::new(family.sampling, family.block, keep, quant).unwrap();
+            let format = family.format(keep, quant).unwrap();
             let Size { height, width } = format.plane(size);
             let all = 3 * format.values(size) as usize;
             let values: Vec<i16> = (0..all)
@@ -136,14 +142,15 @@ mod tests {
             place(&values, family, size, 3, keep, &mut planes).unwrap();
             (format, planes)
         };
-        for held in [15, 9, 8, 5] {
-            let (_, wide) = planes(held, 1);
-            for keep in 1..=held {
+        for (stored, quant) in [(15, 1), (9, 7), (8, 1), (5, 7)] {
+            let (held, wide) = planes(stored, quant);
+            for keep in 1..=stored {
                 let (format, expected) = planes(keep, 7);
+                assert!(held.serves(format));
                 assert_eq!(
                     narrow(&wide, held, format, size),
                     expected,
-                    "{keep} out of {held}"
+                    "{format} out of {held}"
                 );
             }
         }

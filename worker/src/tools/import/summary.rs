@@ -3,7 +3,7 @@
 use super::Imported;
 use crate::data::Base;
 use crate::tools::output;
-use crate::tools::sizes::{self, FamilySizes};
+use crate::tools::sizes::{self, ColumnsSizes};
 use imgcalc_shared::dataset::{ObjectRef, Skipped, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
@@ -34,7 +34,7 @@ struct Summary<'a> {
     decoded: u64,
     /// Images taken over from an earlier run that did not end.
     resumed: u64,
-    columns: &'a [FamilySizes],
+    columns: &'a [ColumnsSizes],
 }
 
 pub(super) fn print(base: &Base, imported: &Imported, json: bool) -> anyhow::Result<()> {
@@ -49,7 +49,7 @@ pub(super) fn print(base: &Base, imported: &Imported, json: bool) -> anyhow::Res
         channels: manifest.channels,
         classes: &manifest.classes,
         splits: manifest.splits,
-        source_bytes: imported.source_bytes,
+        source_bytes: manifest.source_bytes.unwrap_or_default(),
         pixel_bytes,
         bytes: pixel_bytes + manifest.labels.bytes,
         jpeg_files_bytes: manifest.jpeg_files.as_ref().map_or(0, length),

@@ -149,7 +149,7 @@ impl<'a> Taker<'a> {
         size: Size,
         channels: u16,
         args: &ImportArgs,
-    ) -> anyhow::Result<(Manifest, u64)> {
+    ) -> anyhow::Result<Manifest> {
         if self.labels.is_empty() {
             let first = self
                 .skipped
@@ -177,9 +177,10 @@ impl<'a> Taker<'a> {
             jpeg_files,
             skipped: self.skipped,
             skipped_count: self.skipped_count,
+            source_bytes: Some(self.source_bytes),
         };
         manifest.digest = manifest.computed_digest();
-        Ok((manifest, self.source_bytes))
+        Ok(manifest)
     }
 
     /// Keeps the source's files of the first validation images, as far as they are JPEG.

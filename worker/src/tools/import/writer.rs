@@ -28,8 +28,6 @@ pub(super) const PREFIX: &str = "datasets/objects";
 /// What an import wrote.
 pub(super) struct Written {
     pub(super) manifest: Manifest,
-    /// Of the files of the images that are in it.
-    pub(super) source_bytes: u64,
     /// Candidates decoded.
     pub(super) decoded: u64,
     /// Images an earlier run of the same import had finished.
@@ -88,9 +86,8 @@ pub(super) fn write(
     groups.extend(written?);
     taker
         .finish(base, groups, size, channels, args)
-        .map(|(manifest, source_bytes)| Written {
+        .map(|manifest| Written {
             manifest,
-            source_bytes,
             decoded: decoding.decoded,
             resumed,
             records,

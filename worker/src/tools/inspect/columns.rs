@@ -7,7 +7,10 @@ use imgcalc_shared::format::diagonal_length;
 use serde_json::json;
 
 pub(super) fn report(name: &str, object: &[u8]) -> Result<Report, ColumnError> {
-    let footer = columns::check(object)?;
+    let footer = columns::footer(object.len() as u64, object)?;
+    if let Some(fault) = footer.faults(object).into_iter().next() {
+        return Err(fault);
+    }
     let Header {
         family,
         quant,
