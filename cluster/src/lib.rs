@@ -8,4 +8,4 @@ mod program;
 
 pub use error::ClusterError;
 pub use local::{LocalOptions, LocalWorkers, Report};
-pub use program::{PROGRAM_VARIABLE, find_program, hardware_class, run_tool};
+pub use program::{PROGRAM_VARIABLE, find_program, hardware_class};

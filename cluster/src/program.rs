@@ -2,9 +2,8 @@
 
 use crate::ClusterError;
 use std::ffi::OsStr;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 
 /// Environment variable that names the worker program.
 pub const PROGRAM_VARIABLE: &str = "IMGCALC_WORKER";
@@ -26,18 +25,6 @@ pub fn find_program() -> Result<PathBuf, ClusterError> {
     let this = std::env::current_exe().unwrap_or_default();
     let path = std::env::var_os("PATH").unwrap_or_default();
     search(&this, &path).ok_or(ClusterError::NoProgram { beside: this })
-}
-
-/// Runs a verb of the worker program with this program's own stdin, stdout and stderr.
-pub fn run_tool<I, S>(args: I) -> Result<ExitStatus, ClusterError>
-where
-    I: IntoIterator<Item = S>,
-    S: AsRef<OsStr>,
-{
-    let program = find_program()?;
-    // Its help then names the program that people typed.
-    let status = Command::new(&program).arg0("imgcalc").args(args).status();
-    status.map_err(|error| ClusterError::Start { program, error })
 }
 
 /// The hardware class of a worker on this machine with so many threads. The program itself is asked, because only it
