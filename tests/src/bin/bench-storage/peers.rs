@@ -35,7 +35,7 @@ impl Peers {
     pub fn start(scratch: &Path) -> anyhow::Result<Peers> {
         anyhow::ensure!(
             Path::new(PACKAGES).join("stamp").is_file(),
-            "the peers are not set up: run tests/setup/peers.sh, which `make bench-storage` does by itself"
+            "the peers are not set up: run `tests/setup/python.sh peers`, which `make bench-storage` does by itself"
         );
         std::fs::create_dir_all(scratch)?;
         let mut child = Command::new("python3")
