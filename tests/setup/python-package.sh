@@ -20,13 +20,9 @@ sources() {
 }
 want="$(grep -v '^#' "$list") of $(sources) for $python"
 
-if pip_done "$dest" "$want"; then
-    exit 0
-fi
+pip_done "$dest" "$want" && exit 0
 
-rm -rf "$dest.part"
-mkdir -p "$root/.deps"
-echo "python-package.sh: building the Python package into .deps/python-package (a release build, some minutes the first time)" >&2
+pip_begin "$dest" "building the Python package into .deps/python-package (a release build, some minutes the first time)"
 pip_install "$dest" --requirement "$list" || fail "pip could not install the packages of $list; they need Python 3.10 or later"
 # From its folder, so that cargo finds the settings there.
 (cd "$package" && pip_install "$dest" .) || fail "pip could not build $package; see above"

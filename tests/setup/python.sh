@@ -15,12 +15,8 @@ dest=$root/.deps/$name
 python=$(pip_python)
 # Without comments and pip's options.
 want="$(grep -v '^[#-]' "$list") for $python"
-if pip_done "$dest" "$want"; then
-    exit 0
-fi
+pip_done "$dest" "$want" && exit 0
 
-rm -rf "$dest.part"
-mkdir -p "$root/.deps"
-echo "python.sh: installing the packages of tests/setup/$name.txt into .deps/$name" >&2
+pip_begin "$dest" "installing the packages of tests/setup/$name.txt into .deps/$name"
 pip_install "$dest" --requirement "$list" || fail "pip could not install the packages of $list; they need Python 3.11 or later"
 pip_finish "$dest" "$want"

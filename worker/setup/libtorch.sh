@@ -36,9 +36,8 @@ fi
 
 # A checkout that was moved needs new links, not a new download.
 if [ -z "${IMGCALC_TORCH:-}" ] && ! pip_done "$deps/torch" "$wheels"; then
-    rm -rf "$deps/torch" "$deps/torch.part"
-    mkdir -p "$deps"
-    echo "libtorch.sh: installing torch $torch_version into .deps/torch (about 530 MB to download)" >&2
+    rm -rf "$deps/torch"
+    pip_begin "$deps/torch" "installing torch $torch_version into .deps/torch (about 530 MB to download)"
     pip_install "$deps/torch" \
         "torch==$torch_version" "nvidia-cuda-runtime==$runtime_version" "nvidia-cuda-cupti==$cupti_version" ||
         fail "pip could not install torch $torch_version; it has wheels for Linux and Python 3.10 to 3.14, and needs about 2 GB of disk"

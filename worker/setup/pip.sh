@@ -2,6 +2,7 @@
 #
 #   pip_python                 says which Python there is, or what to do if there is none
 #   pip_done FOLDER WANT       whether FOLDER was finished as WANT says
+#   pip_begin FOLDER TELL      begins FOLDER.part anew, and tells what is about to happen
 #   pip_install FOLDER WORD... installs what the words say into FOLDER.part; more than once if need be
 #   pip_finish FOLDER WANT     makes FOLDER.part the FOLDER, which is as WANT says
 
@@ -17,6 +18,12 @@ pip_python() {
 
 pip_done() {
     [ -f "$1/stamp" ] && [ "$(cat "$1/stamp")" = "$2" ]
+}
+
+pip_begin() {
+    rm -rf "$1.part"
+    mkdir -p "$(dirname "$1")"
+    echo "$(basename "$0"): $2" >&2
 }
 
 pip_install() {
