@@ -15,7 +15,6 @@ mod bound;
 mod bytes;
 mod clock;
 mod cold;
-mod cold_proxy;
 mod decode;
 mod figures;
 mod formats;
@@ -27,8 +26,8 @@ mod reads;
 mod table;
 mod zstd_peer;
 
-use anyhow::Context;
 use imgcalc_shared::codec::Picture;
+use imgcalc_tests::sections::{self, Sections};
 use peers::Peers;
 use serde_json::json;
 use std::path::PathBuf;
@@ -47,17 +46,8 @@ struct Bench {
 }
 
 fn main() -> anyhow::Result<()> {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
-        anyhow::bail!(
-            "there is no section {unknown}; choose among {}",
-            SECTIONS.join(", ")
-        );
-    }
-    let wants = |section: &str| wanted.is_empty() || wanted.iter().any(|name| name == section);
-    let root = PathBuf::from("target/bench/storage");
-    std::fs::create_dir_all(&root).context("cannot make target/bench/storage")?;
-    let root = std::fs::canonicalize(root)?;
+    let sections = Sections::of_arguments(&SECTIONS)?;
+    let root = sections::folder("storage")?;
 
     let quick = std::env::var("QUICK").is_ok_and(|value| value == "1");
     let mut peers = Peers::start(&root.join("scratch"))?;
@@ -70,19 +60,19 @@ fn main() -> anyhow::Result<()> {
         pictures,
         peers,
     };
-    if wants("bytes") {
+    if sections.include("bytes") {
         bytes::run(&mut bench)?;
     }
-    if wants("decode") {
+    if sections.include("decode") {
         decode::run(&mut bench)?;
     }
-    if wants("import") {
+    if sections.include("import") {
         import::run(&mut bench)?;
     }
-    if wants("reads") {
+    if sections.include("reads") {
         reads::run(&mut bench)?;
     }
-    if wants("cold") {
+    if sections.include("cold") {
         cold::run(&bench)?;
     }
     Ok(())
