@@ -102,10 +102,15 @@ fn print(server: &S3Server, requests: &[Answered]) -> anyhow::Result<()> {
         objects.len()
     );
     let mut table = Table::new(title, ["requests", "ideal", "bytes", "ideal", "times ideal"]);
+    let sum = |counts: &[Count]| Count {
+        requests: counts.iter().map(|count| count.requests).sum(),
+        bytes: counts.iter().map(|count| count.bytes).sum(),
+    };
     for (name, count, ideal) in [
         ("HEAD of a column object", head, Count::default()),
         ("range with the footer", footers, ideal[0]),
         ("range of the prefix", prefixes, ideal[1]),
+        ("together", sum(&[head, footers, prefixes]), sum(&ideal)),
     ] {
         let times = count.bytes as f64 / ideal.bytes as f64;
         let times = if times.is_finite() {
