@@ -25,7 +25,7 @@ setup:
 	@coordinator/setup/protoc.sh
 
 setup-test: setup
-	@tests/setup/python.sh
+	@tests/setup/python.sh python
 	@tests/setup/python-package.sh
 	@tests/setup/fashion-mnist.sh
 
@@ -68,8 +68,8 @@ bench-ledger: build
 	cargo run --release -p imgcalc-tests --bin bench-ledger -- $(SECTIONS)
 
 bench-storage: build
-	@tests/setup/python.sh
-	@tests/setup/peers.sh
+	@tests/setup/python.sh python
+	@tests/setup/python.sh peers
 	@$(if $(PHOTOS),:,tests/setup/photos.sh)
 	PHOTOS="$(PHOTOS)" QUICK="$(QUICK)" cargo run --release -p imgcalc-tests --bin bench-storage -- $(SECTIONS)
 

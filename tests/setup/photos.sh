@@ -10,12 +10,8 @@ lomiri-wallpapers-16.04 20.04.0-2 a99ff6a3bfe451e4cc0682ecb3cc82e71740626d59e484
 lomiri-wallpapers-20.04 20.04.0-2 d44e89b8473aafe64a5b678f014862dc31335aaaf18665c544d985d854f1a709
 plasma-workspace-wallpapers 4:5.27.5-2 32cd18b71c8c938a18b3b351f217c02ac590e323caa3cf322fbb875ce8892f8b"
 
-fail() {
-    echo "photos.sh: $*" >&2
-    exit 1
-}
-
 root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/coordinator/setup/debian.sh"
 dest=$root/.deps/photos
 stamp=$dest/stamp
 
@@ -23,27 +19,12 @@ if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$packages" ]; then
     exit 0
 fi
 
-for tool in apt-get apt-cache dpkg-deb sha256sum; do
-    command -v "$tool" >/dev/null || fail "needs $tool, so a Debian machine; elsewhere give photographs of your own: make bench-storage PHOTOS=folder"
-done
-if ! apt-cache show mate-backgrounds >/dev/null 2>&1; then
-    [ "$(id -u)" = 0 ] || fail "apt knows no package mate-backgrounds; run 'apt-get update' as root, then this again"
-    apt-get -qq update || fail "'apt-get update' failed; see above"
-fi
-
-part=$(mktemp -d)
-trap 'rm -rf "$part"' EXIT
-chmod 755 "$part" # apt drops its rights while it downloads
+debian_begin "give photographs of your own: make bench-storage PHOTOS=folder"
 echo "photos.sh: downloading 190 MB of photographs into .deps/photos" >&2
 printf '%s\n' "$packages" | while read -r package version sum; do
-    (cd "$part" && apt-get -qq -o APT::Sandbox::User=root download "$package=$version") ||
-        fail "apt-get could not download $package $version (Debian 12 has it); else give photographs of your own: make bench-storage PHOTOS=folder"
-    file=$(find "$part" -maxdepth 1 -name "${package}_*.deb")
-    printf '%s  %s\n' "$sum" "$file" | sha256sum --check --quiet || fail "$file is not the file that was pinned"
-    dpkg-deb -x "$file" "$part/tree" || fail "the downloaded $package does not unpack"
-    rm "$file"
+    debian_unpack "$package=$version" "$sum"
 done
 rm -rf "$dest"
 mkdir -p "$(dirname "$dest")"
-cp -r "$part/tree/usr/share" "$dest"
+cp -r "$unpacked/usr/share" "$dest"
 printf '%s' "$packages" >"$stamp"

@@ -1,31 +1,22 @@
 #!/bin/sh
-# Puts the Python packages of python.txt, which tests use, into .deps/python; use them with PYTHONPATH=.deps/python.
+# Puts the Python packages of a list that lies beside this script into a folder of the list's name, for PYTHONPATH:
+# `python.sh python` those that tests use into .deps/python, `python.sh peers` those that `make bench-storage` compares with
+# into .deps/peers (about 750 MB).
 set -eu
-
-fail() {
-    echo "python.sh: $*" >&2
-    exit 1
-}
-
-command -v python3 >/dev/null || fail "needs python3; install it (Debian: apt-get install python3 python3-pip)"
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-list=$here/python.txt
-dest=$root/.deps/python
-stamp=$dest/stamp
-want="$(grep -v '^#' "$list") for $(python3 --version 2>&1)"
+. "$root/worker/setup/pip.sh"
 
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then
-    exit 0
-fi
+name=${1:-}
+list=$here/$name.txt
+[ -n "$name" ] && [ -f "$list" ] || fail "name a list: python.sh python, or python.sh peers"
+dest=$root/.deps/$name
+python=$(pip_python)
+# Without comments and pip's options.
+want="$(grep -v '^[#-]' "$list") for $python"
+pip_done "$dest" "$want" && exit 0
 
-python3 -m pip --version >/dev/null 2>&1 || fail "needs pip; install it (Debian: apt-get install python3-pip)"
-rm -rf "$dest.part"
-mkdir -p "$root/.deps"
-echo "python.sh: installing the packages of tests/setup/python.txt into .deps/python" >&2
-python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile --no-deps --target "$dest.part" \
-    --requirement "$list" || fail "pip could not install the packages of $list; they need Python 3.11 or later"
-printf '%s\n' "$want" >"$dest.part/stamp"
-rm -rf "$dest"
-mv "$dest.part" "$dest"
+pip_begin "$dest" "installing the packages of tests/setup/$name.txt into .deps/$name"
+pip_install "$dest" --requirement "$list" || fail "pip could not install the packages of $list; they need Python 3.11 or later"
+pip_finish "$dest" "$want"

@@ -15,6 +15,7 @@
 //! - [`logs`]: what nobody expected in a log.
 //! - [`images`]: colour images in class folders.
 //! - [`disk`]: a disk that is too small.
+//! - [`sections`]: which sections of a benchmark run, and where they put what they make.
 //! - [`dice`]: numbers that look random and come back with their seed.
 
 pub mod dice;
@@ -37,3 +38,5 @@ pub mod group;
 
 pub mod answers;
 pub mod disk;
+
+pub mod sections;

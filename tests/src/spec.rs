@@ -73,14 +73,18 @@ impl Spec {
     /// # Panics
     /// If `table` is no table.
     pub fn with(mut self, field: &str, value: impl Into<Value>) -> Spec {
-        let (table, key) = match field.split_once('.') {
-            None => (&mut self.0, field),
-            Some((table, key)) => {
-                let entry = self.0.entry(table).or_insert_with(|| Table::new().into());
-                (entry.as_table_mut().expect("a table of the spec"), key)
-            }
-        };
+        let (table, key) = self.place(field);
         table.insert(key.into(), value.into());
+        self
+    }
+
+    /// Leaves a field to its default.
+    ///
+    /// # Panics
+    /// If `table` is no table.
+    pub fn without(mut self, field: &str) -> Spec {
+        let (table, key) = self.place(field);
+        table.remove(key);
         self
     }
 
@@ -90,5 +94,15 @@ impl Spec {
     /// If the file cannot be written.
     pub fn write(&self, path: &Path) {
         std::fs::write(path, self.0.to_string()).expect("a spec can be written");
+    }
+
+    fn place<'f>(&mut self, field: &'f str) -> (&mut Table, &'f str) {
+        match field.split_once('.') {
+            None => (&mut self.0, field),
+            Some((table, key)) => {
+                let entry = self.0.entry(table).or_insert_with(|| Table::new().into());
+                (entry.as_table_mut().expect("a table of the spec"), key)
+            }
+        }
     }
 }

@@ -5,8 +5,10 @@
 
 #[path = "../../worker/tests/base_support/faults.rs"]
 mod faults;
+#[path = "../../worker/tests/base_support/http.rs"]
+mod http;
 #[path = "../../worker/tests/base_support/server.rs"]
 mod server;
 
-pub use faults::{Fault, FaultProxy, Plan};
+pub use faults::{Answered, Fault, FaultProxy, Plan};
 pub use server::{PLACE, S3Server, env};

@@ -12,12 +12,8 @@ torch_version=2.11.0 # what tch 0.24 is written for
 runtime_version=13.0.96
 cupti_version=13.0.85
 
-fail() {
-    echo "libtorch.sh: $*" >&2
-    exit 1
-}
-
 root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/worker/setup/pip.sh"
 deps=$root/.deps
 link=$deps/libtorch
 stamp=$link/stamp
@@ -39,17 +35,13 @@ else
 fi
 
 # A checkout that was moved needs new links, not a new download.
-if [ -z "${IMGCALC_TORCH:-}" ] && [ "$(cat "$deps/torch/stamp" 2>/dev/null)" != "$wheels" ]; then
-    command -v python3 >/dev/null || fail "needs python3; install it (Debian: apt-get install python3 python3-pip)"
-    python3 -m pip --version >/dev/null 2>&1 || fail "needs pip; install it (Debian: apt-get install python3-pip)"
-    rm -rf "$deps/torch" "$deps/torch.part"
-    mkdir -p "$deps"
-    echo "libtorch.sh: installing torch $torch_version into .deps/torch (about 530 MB to download)" >&2
-    python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile --no-deps --target "$deps/torch.part" \
+if [ -z "${IMGCALC_TORCH:-}" ] && ! pip_done "$deps/torch" "$wheels"; then
+    rm -rf "$deps/torch"
+    pip_begin "$deps/torch" "installing torch $torch_version into .deps/torch (about 530 MB to download)"
+    pip_install "$deps/torch" \
         "torch==$torch_version" "nvidia-cuda-runtime==$runtime_version" "nvidia-cuda-cupti==$cupti_version" ||
         fail "pip could not install torch $torch_version; it has wheels for Linux and Python 3.10 to 3.14, and needs about 2 GB of disk"
-    printf '%s\n' "$wheels" >"$deps/torch.part/stamp"
-    mv "$deps/torch.part" "$deps/torch"
+    pip_finish "$deps/torch" "$wheels"
 fi
 
 rm -rf "$link"

@@ -4,39 +4,6 @@ mod data_support;
 
 use data_support::*;
 use serde_json::Value;
-use std::path::Path;
-use std::process::{Command, Output};
-
-fn tool(words: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_imgcalc-worker"))
-        .args(words)
-        .output()
-        .unwrap()
-}
-
-fn stdout(words: &[&str]) -> String {
-    let output = tool(words);
-    assert!(
-        output.status.success(),
-        "{words:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn json(words: &[&str]) -> Value {
-    serde_json::from_str(&stdout(&[words, &["--json"]].concat())).unwrap()
-}
-
-fn refused(words: &[&str]) -> String {
-    let output = tool(words);
-    assert_eq!(output.status.code(), Some(1), "{words:?}");
-    String::from_utf8(output.stderr).unwrap()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
 
 #[test]
 fn an_image_goes_to_a_format_and_back() {
@@ -128,17 +95,7 @@ fn an_import_prints_what_it_did() {
     good_folder(&source, 20);
     write(&source.join("cat/empty.png"), b"");
     let url = format!("file://{}/base", folder.path().display());
-    let import = [
-        "data",
-        "import",
-        text(&source),
-        "--base",
-        &url,
-        "--name",
-        "pets",
-        "--size",
-        "16",
-    ];
+    let import = import_words(&source, &url, "--size 16");
     let facts = stdout(&import);
     assert!(
         facts.contains("16 train, 4 validation, 0 test") && facts.contains("cat/empty.png: it is empty"),
@@ -158,17 +115,7 @@ fn inspect_knows_every_kind_and_names_what_is_damaged() {
     let source = folder.path().join("in");
     good_folder(&source, 20);
     let url = format!("file://{}/base", folder.path().display());
-    stdout(&[
-        "data",
-        "import",
-        text(&source),
-        "--base",
-        &url,
-        "--name",
-        "pets",
-        "--size",
-        "16",
-    ]);
+    stdout(&import_words(&source, &url, "--size 16"));
     let base = imgcalc_worker::data::Base::open(&url).unwrap();
     let manifest = imgcalc_worker::data::dataset::load_by_name(&base, "pets").unwrap();
     let stored = "1x1-b8-k5-q1".parse().unwrap();

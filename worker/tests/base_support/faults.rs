@@ -1,12 +1,13 @@
-//! A proxy between a client and a store that spoils requests as it is told. It serves one request a connection.
+//! A proxy between a client and a store that spoils requests as it is told, and counts what the store answers to others.
+//! It serves one request a connection.
 
+use super::http::{body_start, closing, field, hand_over, request};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How soon a connection that hangs notices that the proxy is gone.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -50,6 +51,19 @@ pub enum Plan {
     },
 }
 
+/// A request that was not spoiled, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// `GET` and the like.
+    pub method: String,
+    /// As it stands in the first line, with what follows a question mark.
+    pub path: String,
+    /// What stands behind `bytes=`, if only a part is asked for.
+    pub range: Option<String>,
+    /// Of the answer's body.
+    pub bytes: usize,
+}
+
 /// The proxy. Dropping ends it and all its connections.
 #[derive(Debug)]
 pub struct FaultProxy {
@@ -69,6 +83,7 @@ struct State {
     plan: Plan,
     /// First line of every request.
     seen: Vec<String>,
+    answered: Vec<Answered>,
     spoiled: u32,
 }
 
@@ -112,6 +127,11 @@ impl FaultProxy {
     /// First lines of all requests since this was last asked.
     pub fn take_seen(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.state().seen)
+    }
+
+    /// What the store answered and the client got, as far as it took it, since this was last asked.
+    pub fn take_answered(&self) -> Vec<Answered> {
+        std::mem::take(&mut self.shared.state().answered)
     }
 
     /// Requests spoiled so far.
@@ -159,6 +179,18 @@ impl Shared {
     }
 }
 
+impl Answered {
+    fn nothing_yet(head: &str) -> Answered {
+        let mut words = head.split(' ').map(str::to_string);
+        Answered {
+            method: words.next().unwrap_or_default(),
+            path: words.next().unwrap_or_default(),
+            range: field(head, "range").map(|range| range.trim_start_matches("bytes=").to_string()),
+            bytes: 0,
+        }
+    }
+}
+
 fn serve(shared: &Shared, mut client: TcpStream) -> io::Result<()> {
     let Some((head, body)) = request(&mut client)? else {
         return Ok(());
@@ -176,14 +208,16 @@ fn serve(shared: &Shared, mut client: TcpStream) -> io::Result<()> {
     store.write_all(&body)?;
     match fault {
         None => {
-            io::copy(&mut store, &mut client)?;
+            let mut answered = Answered::nothing_yet(&head);
+            let handed_over = hand_over(&mut store, &mut client, &mut answered.bytes);
+            shared.state().answered.push(answered);
+            handed_over?;
         }
         Some(fault) => {
             let mut answer = Vec::new();
             store.read_to_end(&mut answer)?;
             if fault == Fault::CutAnswer {
-                let head = answer.windows(4).position(|four| four == b"\r\n\r\n");
-                let body = head.map_or(0, |end| end + 4).min(answer.len());
+                let body = body_start(&answer).unwrap_or(0);
                 // Of an answer without a body, half the head.
                 let middle = if body == answer.len() {
                     body / 2
@@ -195,42 +229,6 @@ fn serve(shared: &Shared, mut client: TcpStream) -> io::Result<()> {
         }
     }
     client.shutdown(Shutdown::Both)
-}
-
-/// Head and body; none where the client only knocked.
-fn request(client: &mut TcpStream) -> io::Result<Option<(String, Vec<u8>)>> {
-    let mut bytes = Vec::new();
-    let mut chunk = [0; 16 << 10];
-    let end = loop {
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        let read = client.read(&mut chunk)?;
-        if read == 0 || bytes.len() > HEAD_BYTES_MAX {
-            return Ok(None);
-        }
-        bytes.extend_from_slice(&chunk[..read]);
-    };
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse().ok())?
-    });
-    let mut body = bytes.split_off(end);
-    let there = body.len();
-    body.resize(length.unwrap_or(there).max(there), 0);
-    client.read_exact(&mut body[there..])?;
-    Ok(Some((head, body)))
-}
-
-/// The head with a wish that the store closes the connection after its answer.
-fn closing(head: &str) -> String {
-    let lines = head.trim_end().split("\r\n");
-    let kept = lines.filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
-    let mut text: String = kept.flat_map(|line| [line, "\r\n"]).collect();
-    text.push_str("Connection: close\r\n\r\n");
-    text
 }
 
 fn refuse(client: &mut TcpStream, status: u16, headers: &str) -> io::Result<()> {

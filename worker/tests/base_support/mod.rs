@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod faults;
+pub mod http;
 pub mod server;
 
 use imgcalc_worker::data::{Base, Limits};

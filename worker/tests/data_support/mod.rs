@@ -6,8 +6,10 @@ use image::{GrayImage, ImageFormat, RgbImage};
 use imgcalc_shared::dataset::Manifest;
 use imgcalc_worker::data::Base;
 use imgcalc_worker::tools::{Data, Tool, import};
+use serde_json::Value;
 use std::io::Cursor;
 use std::path::Path;
+use std::process::{Command, Output};
 
 #[derive(Debug, Parser)]
 struct Cli {
@@ -27,6 +29,48 @@ pub fn import(base: &Base, source: &Path, options: &str) -> anyhow::Result<Manif
         Tool::Data(Data::Import(args)) => import::import(base, &args),
         other => panic!("{other:?} is no import"),
     }
+}
+
+/// The words of an import under the name `pets`, `options` divided by spaces.
+pub fn import_words<'w>(source: &'w Path, url: &'w str, options: &'w str) -> Vec<&'w str> {
+    let mut words = vec!["data", "import", text(source), "--base", url, "--name", "pets"];
+    words.extend(options.split_whitespace());
+    words
+}
+
+/// Runs the program as a person would.
+pub fn tool(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_imgcalc-worker"))
+        .args(words)
+        .output()
+        .unwrap()
+}
+
+/// What it prints when all is well.
+pub fn stdout(words: &[&str]) -> String {
+    let output = tool(words);
+    assert!(
+        output.status.success(),
+        "{words:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The same with `--json`.
+pub fn json(words: &[&str]) -> Value {
+    serde_json::from_str(&stdout(&[words, &["--json"]].concat())).unwrap()
+}
+
+/// What it says when it fails.
+pub fn refused(words: &[&str]) -> String {
+    let output = tool(words);
+    assert_eq!(output.status.code(), Some(1), "{words:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+pub fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
 }
 
 /// An image that differs from every other number's.

@@ -19,8 +19,9 @@ mod table;
 
 use anyhow::Context;
 use group::{Group, Kind, Timeouts};
+use imgcalc_tests::sections::{self, Sections};
 use load::{Load, quantile};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use table::Row;
 
@@ -33,29 +34,20 @@ const SECTIONS: [&str; 4] = ["commits", "kills", "dispatch", "redone"];
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = wanted.iter().find(|name| !SECTIONS.contains(&name.as_str())) {
-        anyhow::bail!(
-            "there is no section {unknown}; choose among {}",
-            SECTIONS.join(", ")
-        );
-    }
-    let wants = |section: &str| wanted.is_empty() || wanted.iter().any(|name| name == section);
-    let root = PathBuf::from("target/bench/ledger");
-    std::fs::create_dir_all(&root).context("cannot make target/bench/ledger")?;
-    let root = std::fs::canonicalize(root)?;
+    let sections = Sections::of_arguments(&SECTIONS)?;
+    let root = sections::folder("ledger")?;
 
     let mut rows = Vec::new();
-    if wants("commits") {
+    if sections.include("commits") {
         rows.extend(commits(&root, number("ROUNDS", 5)?).await?);
     }
-    if wants("kills") {
+    if sections.include("kills") {
         rows.extend(kills(&root, number("KILLS", 10)?).await?);
     }
-    if wants("dispatch") {
+    if sections.include("dispatch") {
         rows.extend(dispatch::run(&root).await?);
     }
-    if wants("redone") {
+    if sections.include("redone") {
         rows.extend(redone::measure(number("KILLS", 10)?).await?);
     }
     table::print(&rows);

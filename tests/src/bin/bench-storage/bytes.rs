@@ -1,9 +1,11 @@
 //! Section `bytes`: what an image takes.
 
 use crate::Bench;
+use crate::factors::Factors;
 use crate::figures::{Figures, ratio};
 use crate::formats::{self, QUANTS, Shape};
-use crate::peers::{COLUMNS, number};
+use crate::ours::Columns;
+use crate::peers::{COLUMNS, Peers, number};
 use crate::table::Table;
 use crate::{bound, ours, zstd_peer};
 use imgcalc_shared::codec::{Layout, place};
@@ -26,14 +28,16 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let jpeg = pictures(bench)?;
     let shapes = formats::shapes(bench.quick);
     let quants = if bench.quick { &QUANTS[1..2] } else { &QUANTS[..] };
+    let mut factors = Factors::default();
     let mut all: Vec<Figures> = quants.iter().map(|_| Figures::default()).collect();
     for family in shapes.chunk_by(|a, b| a.block == b.block) {
         let layout = formats::layout(family[0].block)?;
         let keep_max = family.iter().map(|shape| shape.keep).max().unwrap_or(1);
         let coefficients = ours::coefficients(&bench.pictures, family[0].block, keep_max)?;
         for &shape in family {
+            factors.measure(layout, shape, &coefficients, bench.rounds)?;
             for (&quant, figures) in quants.iter().zip(&mut all) {
-                eprintln!("bytes: {shape}, q = {quant}");
+                bench.progress(&format!("bytes: {shape}, q = {quant}"));
                 let images = ours::values(layout, &coefficients, shape.keep, quant);
                 measure(bench, layout, shape, quant, &images, figures)?;
             }
@@ -42,6 +46,7 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
     for (quant, figures) in quants.iter().zip(&all) {
         print(*quant, &shapes, figures, jpeg);
     }
+    factors.print(&shapes);
     Ok(())
 }
 
@@ -53,45 +58,65 @@ fn measure(
     images: &[Vec<i16>],
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let count = images.len() as f64;
-    let object = ours::object(layout, shape.keep, quant, images)?;
-    figures.push(OURS, object.len() as f64 / count);
     let columns = ours::columns(layout, images, shape.keep);
-    figures.push(
-        COLUMN_BOUND,
-        bound::order_0(&columns.values, &columns.columns) / count,
-    );
-    figures.push(
-        CHUNK_BOUND,
-        bound::order_0(&columns.values, &columns.chunks) / count,
-    );
     let peers = &mut bench.peers;
-    let file = peers.hand_over(
-        "column.i16",
-        ours::for_peers(layout, images, shape.keep, &columns),
-    )?;
-    for (peer, name) in COLUMNS {
-        figures.push(name, peers.write(peer, &file, &columns.chunks)? / count);
-    }
-
-    for (name, level) in [(ZSTD_3, 3), (ZSTD_19, 19)] {
-        let frames = zstd_peer::encode(images, level)?;
-        figures.push(
-            name,
-            frames.iter().map(|frame| frame.len() as f64).sum::<f64>() / count,
-        );
-    }
-    let file = peers.hand_over("triangles.i16", images.iter().flatten().copied())?;
-    figures.push(
-        DEFLATE,
-        peers.write_per_image("deflate", &file, images.len())?.0 / count,
-    );
-    // Slow, and never near the others.
-    if quant == NPZ_QUANT {
-        let file = peers.hand_over("planes.i16", planes(layout, shape.keep, images)?)?;
-        figures.push(NPZ, peers.write_per_image("npz", &file, images.len())?.0 / count);
+    // Nothing is timed here, so both may run at once.
+    let (here, there) = std::thread::scope(|scope| {
+        let here = scope.spawn(|| in_this_process(layout, shape.keep, quant, images, &columns));
+        let there = in_theirs(peers, layout, shape.keep, quant, images, &columns);
+        (here.join(), there)
+    });
+    let here = here.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    for (name, bytes) in here.into_iter().chain(there?) {
+        figures.push(name, bytes / images.len() as f64);
     }
     Ok(())
+}
+
+/// What ours, its bounds and zstd take.
+fn in_this_process(
+    layout: Layout,
+    keep: u16,
+    quant: u16,
+    images: &[Vec<i16>],
+    columns: &Columns,
+) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let object = ours::object(layout, keep, quant, images)?;
+    let mut bytes = vec![
+        (OURS, object.len() as f64),
+        (COLUMN_BOUND, bound::order_0(&columns.values, &columns.columns)),
+        (CHUNK_BOUND, bound::order_0(&columns.values, &columns.chunks)),
+    ];
+    for (name, level) in [(ZSTD_3, 3), (ZSTD_19, 19)] {
+        let frames = zstd_peer::encode(images, level)?;
+        bytes.push((name, frames.iter().map(|frame| frame.len() as f64).sum()));
+    }
+    Ok(bytes)
+}
+
+/// What the peers of the other process take.
+fn in_theirs(
+    peers: &mut Peers,
+    layout: Layout,
+    keep: u16,
+    quant: u16,
+    images: &[Vec<i16>],
+    columns: &Columns,
+) -> anyhow::Result<Vec<(&'static str, f64)>> {
+    let mut bytes = Vec::new();
+    let column = ours::for_peers(layout, images, keep, columns);
+    let file = peers.hand_over("column.i16", column)?;
+    for (peer, name) in COLUMNS {
+        bytes.push((name, peers.write(peer, &file, &columns.chunks)?));
+    }
+    let file = peers.hand_over("triangles.i16", images.iter().flatten().copied())?;
+    bytes.push((DEFLATE, peers.write_per_image("deflate", &file, images.len())?.0));
+    // Slow, and never near the others.
+    if quant == NPZ_QUANT {
+        let file = peers.hand_over("planes.i16", planes(layout, keep, images)?)?;
+        bytes.push((NPZ, peers.write_per_image("npz", &file, images.len())?.0));
+    }
+    Ok(bytes)
 }
 
 /// Square planes, image after image.

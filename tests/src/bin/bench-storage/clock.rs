@@ -22,8 +22,18 @@ pub fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Bytes copied a second between two buffers far larger than any cache.
-pub fn copy_bandwidth(from: &[u8], to: &mut [u8]) -> f64 {
+/// The ratio in the middle of those of each round.
+pub fn median_ratio(above: &[f64], below: &[f64]) -> f64 {
+    let ratios: Vec<f64> = above
+        .iter()
+        .zip(below)
+        .map(|(above, below)| above / below)
+        .collect();
+    median(&ratios)
+}
+
+/// Seconds to copy a byte between two buffers far larger than any cache.
+pub fn copy(from: &[u8], to: &mut [u8]) -> f64 {
     let ((), seconds) = timed(|| to.copy_from_slice(from));
-    from.len() as f64 / seconds
+    seconds / from.len() as f64
 }

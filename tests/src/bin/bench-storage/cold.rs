@@ -4,19 +4,19 @@
 //! columns is one prefix a row group; ideal is one request for the footer and one for the prefix of each.
 
 use crate::Bench;
-use crate::cold_proxy::{CountingProxy, Request};
 use crate::import::link;
 use crate::ours;
 use crate::table::Table;
 use anyhow::Context;
 use imgcalc_tests::programs;
-use imgcalc_tests::store::{self, S3Server};
+use imgcalc_tests::spec::Spec;
+use imgcalc_tests::store::{self, Answered, FaultProxy, S3Server};
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
 
-const BLOCK: u16 = 32;
+const BLOCK: i64 = 32;
 const KEEP: u16 = 8;
 /// Names of every crop: as many row groups of 1,024.
 const LINKS: usize = 2;
@@ -34,7 +34,7 @@ struct Count {
 /// Measures and prints.
 pub fn run(bench: &Bench) -> anyhow::Result<()> {
     let server = S3Server::start();
-    let proxy = CountingProxy::start(&server.address())?;
+    let proxy = FaultProxy::start(&server.address());
     let base = server.url("base");
     let images = link(&bench.root, 96, LINKS)?.display().to_string();
     imgcalc(
@@ -54,28 +54,28 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&folder)?;
-    let spec = folder.join("spec.toml");
-    std::fs::write(&spec, spec_text(&base))?;
+    let path = folder.join("spec.toml");
+    spec(&base).write(&path);
     let data_dir = folder.join("data").display().to_string();
-    proxy.take();
+    proxy.take_answered();
     imgcalc(
         &proxy,
-        &["--data-dir", &data_dir, "build", &spec.display().to_string()],
+        &["--data-dir", &data_dir, "build", &path.display().to_string()],
     )?;
-    print(&server, &proxy.take())
+    print(&server, &proxy.take_answered())
 }
 
-fn print(server: &S3Server, requests: &[Request]) -> anyhow::Result<()> {
-    let of = |wanted: &dyn Fn(&Request) -> bool| {
+fn print(server: &S3Server, requests: &[Answered]) -> anyhow::Result<()> {
+    let of = |wanted: &dyn Fn(&Answered) -> bool| {
         let found = requests.iter().filter(|request| wanted(request));
         found.fold(Count::default(), |count, request| Count {
             requests: count.requests + 1,
             bytes: count.bytes + request.bytes,
         })
     };
-    let column = |request: &Request| request.path.contains("/columns/") && !request.path.contains('?');
-    let get = |request: &Request| request.method == "GET";
-    let from_start = |request: &Request| request.range.as_ref().is_none_or(|range| range.starts_with("0-"));
+    let column = |request: &Answered| request.path.contains("/columns/") && !request.path.contains('?');
+    let get = |request: &Answered| request.method == "GET";
+    let from_start = |request: &Answered| request.range.as_ref().is_none_or(|range| range.starts_with("0-"));
     let head = of(&|request| column(request) && request.method == "HEAD");
     let footers = of(&|request| column(request) && get(request) && !from_start(request));
     let prefixes = of(&|request| column(request) && get(request) && from_start(request));
@@ -102,10 +102,15 @@ fn print(server: &S3Server, requests: &[Request]) -> anyhow::Result<()> {
         objects.len()
     );
     let mut table = Table::new(title, ["requests", "ideal", "bytes", "ideal", "times ideal"]);
+    let sum = |counts: &[Count]| Count {
+        requests: counts.iter().map(|count| count.requests).sum(),
+        bytes: counts.iter().map(|count| count.bytes).sum(),
+    };
     for (name, count, ideal) in [
         ("HEAD of a column object", head, Count::default()),
         ("range with the footer", footers, ideal[0]),
         ("range of the prefix", prefixes, ideal[1]),
+        ("together", sum(&[head, footers, prefixes]), sum(&ideal)),
     ] {
         let times = count.bytes as f64 / ideal.bytes as f64;
         let times = if times.is_finite() {
@@ -147,10 +152,10 @@ fn fetch(server: &S3Server, path: &str) -> anyhow::Result<Vec<u8>> {
     Ok(answer.split_off(body + 4))
 }
 
-fn imgcalc(proxy: &CountingProxy, arguments: &[&str]) -> anyhow::Result<()> {
+fn imgcalc(proxy: &FaultProxy, arguments: &[&str]) -> anyhow::Result<()> {
     let status = programs::imgcalc()
         .args(arguments)
-        .envs(store::env(proxy.address()))
+        .envs(store::env(&proxy.address()))
         .stdout(Stdio::null())
         .status()
         .context("cannot start imgcalc; `make build` makes it")?;
@@ -162,40 +167,23 @@ fn imgcalc(proxy: &CountingProxy, arguments: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn spec_text(base: &str) -> String {
-    format!(
-        r#"name = "cold"
-base = {base:?}
-dataset = "crops"
-
-[space]
-samplings = ["1x1"]
-blocks = [{BLOCK}]
-keeps = {{ list = [{KEEP}] }}
-quants = [50]
-
-[net]
-name = "small_resnet"
-width = 2
-blocks = [1]
-
-[training]
-epochs = 1
-epochs_transfer = 1
-batch_size = 32
-
-[buckets]
-count = 1
-sampled = 1
-formats_per_bucket = 1
-
-[profile]
-batch = 16
-jpeg_qualities = [75]
-
-[workers]
-count = 1
-threads = 2
-"#
-    )
+/// One format, and one training that reads every image once.
+fn spec(base: &str) -> Spec {
+    let keeps = toml::Table::from_iter([("list".to_string(), vec![i64::from(KEEP)].into())]);
+    Spec::tiny()
+        .with("name", "cold")
+        .with("base", base)
+        .with("dataset", "crops")
+        .with("space.samplings", vec!["1x1"])
+        .with("space.blocks", vec![BLOCK])
+        .with("space.keeps", keeps)
+        .with("training.epochs", 1)
+        .without("training.train_images")
+        .without("training.validation_images")
+        .without("training.test_images")
+        .with("buckets.count", 1)
+        .with("buckets.sampled", 1)
+        .with("buckets.formats_per_bucket", 1)
+        .with("workers.count", 1)
+        .with("workers.threads", 2)
 }

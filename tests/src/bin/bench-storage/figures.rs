@@ -15,6 +15,13 @@ impl Figures {
         }
     }
 
+    /// Appends several.
+    pub fn extend(&mut self, name: &str, figures: &[f64]) {
+        for &figure in figures {
+            self.push(name, figure);
+        }
+    }
+
     /// The list of a name; empty if nothing came.
     pub fn get(&self, name: &str) -> &[f64] {
         let row = self.rows.iter().find(|(known, _)| known == name);

@@ -5,6 +5,11 @@ use imgcalc_shared::format::{Family, Sampling, Size};
 
 /// Rows and columns of every image.
 pub const SIDE: u32 = 256;
+/// The same as a size.
+pub const SIZE: Size = Size {
+    height: SIDE,
+    width: SIDE,
+};
 /// Luma and two chroma differences.
 pub const CHANNELS: u16 = 3;
 /// Quantisation factors.
@@ -42,17 +47,28 @@ pub fn shapes(quick: bool) -> Vec<Shape> {
         .collect()
 }
 
-/// The layout of full-sampled images with blocks of this side.
-pub fn layout(block: u16) -> anyhow::Result<Layout> {
-    let family = Family {
+/// Each family of some shapes once, with its largest keep.
+pub fn families(shapes: &[Shape]) -> Vec<(u16, u16)> {
+    let families = shapes.chunk_by(|a, b| a.block == b.block);
+    families
+        .map(|family| {
+            let keeps = family.iter().map(|shape| shape.keep);
+            (family[0].block, keeps.max().unwrap_or(1))
+        })
+        .collect()
+}
+
+/// The family of full-sampled images with blocks of this side.
+pub fn family(block: u16) -> Family {
+    Family {
         sampling: Sampling::Full,
         block,
-    };
-    let size = Size {
-        height: SIDE,
-        width: SIDE,
-    };
-    Ok(Layout::new(family, size, CHANNELS)?)
+    }
+}
+
+/// Its layout.
+pub fn layout(block: u16) -> anyhow::Result<Layout> {
+    Ok(Layout::new(family(block), SIZE, CHANNELS)?)
 }
 
 impl std::fmt::Display for Shape {

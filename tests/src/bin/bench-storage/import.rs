@@ -1,12 +1,13 @@
 //! Section `import`: from image files to a dataset, and from pixels to columns.
 
-use crate::Bench;
-use crate::clock::{median, timed};
-use crate::formats::{self, Shape};
-use crate::ours;
+use crate::clock::{median, median_ratio, timed};
+use crate::formats::{self, CHANNELS, QUANTS, SIZE, Shape};
 use crate::peers::number;
 use crate::table::Table;
+use crate::{Bench, IMPORT_ROUNDS_MAX};
+use crate::{jpeg, ours};
 use anyhow::Context;
+use imgcalc_shared::codec::Picture;
 use imgcalc_tests::programs;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -22,43 +23,102 @@ const QUANT: u16 = 50;
 
 /// Measures and prints.
 pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
-    import(bench)?;
-    transform(bench)
+    from_files(bench)?;
+    all_families(bench)?;
+    each_format(bench)
 }
 
-fn import(bench: &mut Bench) -> anyhow::Result<()> {
+/// From files, over all cores.
+fn from_files(bench: &mut Bench) -> anyhow::Result<()> {
     let links = if bench.quick { LINKS_QUICK } else { LINKS };
+    let families = formats::families(&formats::shapes(bench.quick));
     let mut table = Table::new(
-        "JPEG files to a dataset, all cores, wall time, images/s",
+        format!(
+            "From JPEG files, all cores, wall time, images/s; columns are those of {} families at three factors each, in memory",
+            families.len()
+        ),
         [
-            "files",
+            "libjpeg-turbo decodes",
             "imgcalc data import",
-            "libjpeg-turbo decodes them",
-            "ratio",
+            "÷ libjpeg-turbo",
+            "files to columns",
+            "÷ libjpeg-turbo",
         ],
     );
     for quality in [96, 75] {
+        bench.progress(&format!("import: JPEG {quality}"));
         let folder = link(&bench.root, quality, links)?;
-        let (mut ours, mut jpeg) = (Vec::new(), Vec::new());
-        let mut files = 0.0;
-        for _ in 0..bench.rounds.min(3) {
+        let files = jpeg::read(&bench.root.join(format!("jpeg{quality}")), bench.pictures.len())?;
+        let (mut jpeg, mut import, mut columns) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..bench.rounds.min(IMPORT_ROUNDS_MAX) {
             let ask = json!({"do": "decode_all", "folder": folder});
             let answer = bench.peers.ask(&ask)?;
-            files = number(&answer, "files")?;
-            jpeg.push(files / number(&answer, "wall_s")?);
-            ours.push(files / imported(&bench.root, &folder)?);
+            let linked = number(&answer, "files")?;
+            jpeg.push(linked / number(&answer, "wall_s")?);
+            import.push(linked / imported(&bench.root, &folder)?);
+            let began = Instant::now();
+            to_columns(&files, &families)?;
+            columns.push(files.len() as f64 / began.elapsed().as_secs_f64());
         }
-        let (ours, jpeg) = (median(&ours), median(&jpeg));
         let cells = [
-            format!("{files:.0}"),
-            format!("{ours:.0}"),
-            format!("{jpeg:.0}"),
-            format!("{:.2}", ours / jpeg),
+            median(&jpeg),
+            median(&import),
+            median_ratio(&import, &jpeg),
+            median(&columns),
+            median_ratio(&columns, &jpeg),
         ];
-        table.words(format!("JPEG {quality}"), cells);
+        table.figures(format!("JPEG {quality}"), &cells);
     }
     table.print();
     Ok(())
+}
+
+/// Decodes every file once, transforms it for all families in one pass, and encodes the columns of all factors.
+fn to_columns(files: &[Vec<u8>], families: &[(u16, u16)]) -> anyhow::Result<()> {
+    let images = ours::on_all_cores(files, |part| {
+        let mut transforms = ours::transforms(families)?;
+        let images = part.iter().map(|file| {
+            let mut pixels = Vec::new();
+            jpeg::decode(file, &mut pixels)?;
+            let picture = Picture::new(SIZE, CHANNELS, pixels)?;
+            anyhow::Ok(transforms.coefficients(&picture)?)
+        });
+        images.collect()
+    })?;
+    let of_families = by_family(images, families.len());
+    let objects: Vec<_> = QUANTS
+        .iter()
+        .flat_map(|&quant| families.iter().zip(&of_families).map(move |of| (quant, of)))
+        .collect();
+    ours::on_all_cores(&objects, |part| {
+        let objects = part
+            .iter()
+            .map(|&(quant, (&family, coefficients))| object(family, quant, coefficients));
+        objects.collect()
+    })?;
+    Ok(())
+}
+
+/// The column object of a family and factor out of its coefficients.
+fn object((block, keep): (u16, u16), quant: u16, coefficients: &[Vec<i16>]) -> anyhow::Result<Vec<u8>> {
+    let layout = formats::layout(block)?;
+    ours::object(
+        layout,
+        keep,
+        quant,
+        &ours::values(layout, coefficients, keep, quant),
+    )
+}
+
+/// For each family all images, out of for each image all families.
+fn by_family(images: Vec<Vec<Vec<i16>>>, families: usize) -> Vec<Vec<Vec<i16>>> {
+    let mut all: Vec<Vec<Vec<i16>>> = vec![Vec::with_capacity(images.len()); families];
+    for image in images {
+        for (family, values) in all.iter_mut().zip(image) {
+            family.push(values);
+        }
+    }
+    all
 }
 
 /// A folder with every JPEG file of a quality under several names.
@@ -102,7 +162,69 @@ fn imported(root: &Path, folder: &Path) -> anyhow::Result<f64> {
     Ok(spent)
 }
 
-fn transform(bench: &mut Bench) -> anyhow::Result<()> {
+/// All families of the formats at once.
+fn all_families(bench: &mut Bench) -> anyhow::Result<()> {
+    bench.progress("import: all families");
+    let families = formats::families(&formats::shapes(bench.quick));
+    let some = &bench.pictures[..TRANSFORMED.min(bench.pictures.len())];
+    let (mut one_by_one, mut one_pass, mut encoded) = (Vec::new(), Vec::new(), Vec::new());
+    let mut values = 0;
+    for _ in 0..bench.rounds.min(IMPORT_ROUNDS_MAX) {
+        let (given, spent) = timed(|| -> anyhow::Result<()> {
+            for &family in &families {
+                std::hint::black_box(ours::coefficients_of_families(some, &[family])?);
+            }
+            Ok(())
+        });
+        given?;
+        one_by_one.push(spent);
+        let (given, spent) = timed(|| ours::coefficients_of_families(some, &families));
+        one_pass.push(spent);
+        let of_families = by_family(given?, families.len());
+        values = of_families.iter().flatten().map(Vec::len).sum::<usize>() * QUANTS.len();
+        let (done, spent) = timed(|| -> anyhow::Result<()> {
+            for (&family, coefficients) in families.iter().zip(&of_families) {
+                for quant in QUANTS {
+                    std::hint::black_box(object(family, quant, coefficients)?);
+                }
+            }
+            Ok(())
+        });
+        done?;
+        encoded.push(spent);
+    }
+    let names: Vec<String> = families
+        .iter()
+        .map(|(block, keep)| format!("{block}/{keep}"))
+        .collect();
+    let mut table = Table::new(
+        format!("Columns of the families {} on one core", names.join(", ")),
+        ["images/s"],
+    );
+    let speed = |seconds: &[f64]| some.len() as f64 / median(seconds);
+    table.figures(
+        "pixels to coefficients, one family after the other",
+        &[speed(&one_by_one)],
+    );
+    table.figures(
+        "pixels to coefficients, all families in one pass",
+        &[speed(&one_pass)],
+    );
+    table.figures(
+        "times faster in one pass",
+        &[median_ratio(&one_by_one, &one_pass)],
+    );
+    let rate = 2.0 * values as f64 / median(&encoded) / 1e6;
+    table.figures(
+        format!("coefficients to columns of three factors ({rate:.0} MB/s of i16)"),
+        &[speed(&encoded)],
+    );
+    table.print();
+    Ok(())
+}
+
+/// Transform and encoder of each format alone.
+fn each_format(bench: &mut Bench) -> anyhow::Result<()> {
     let shapes = formats::shapes(bench.quick);
     let mut table = Table::new(
         format!("Made on one core (block/keep), objects of q = {QUANT}"),
@@ -110,14 +232,14 @@ fn transform(bench: &mut Bench) -> anyhow::Result<()> {
     );
     let (mut transformed, mut written, mut rates) = (Vec::new(), Vec::new(), Vec::new());
     for &Shape { block, keep } in &shapes {
-        eprintln!("import: {block}/{keep}");
+        bench.progress(&format!("import: {block}/{keep}"));
         let layout = formats::layout(block)?;
         let some = &bench.pictures[..TRANSFORMED.min(bench.pictures.len())];
         let coefficients = ours::coefficients(&bench.pictures, block, keep)?;
         let images = ours::values(layout, &coefficients, keep, QUANT);
         let (mut transforms, mut writes) = (Vec::new(), Vec::new());
-        for _ in 0..bench.rounds.min(3) {
-            let (given, spent) = timed(|| ours::coefficients_of(some, block, keep));
+        for _ in 0..bench.rounds.min(IMPORT_ROUNDS_MAX) {
+            let (given, spent) = timed(|| ours::coefficients_of_families(some, &[(block, keep)]));
             given?;
             transforms.push(spent / some.len() as f64);
             let (given, spent) = timed(|| ours::object(layout, keep, QUANT, &images));

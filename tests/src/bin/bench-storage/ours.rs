@@ -1,26 +1,38 @@
 //! What is ours, one call each: from pixels to coefficients, to a column object, and back.
 
 use crate::formats;
-use imgcalc_shared::codec::{Layout, Picture, Transform, quantise};
-use imgcalc_shared::column::{self, Footer, Header, Step};
-use imgcalc_shared::format::diagonal_length;
+use imgcalc_shared::codec::{Layout, Picture, Transforms, quantise};
+use imgcalc_shared::column::{self, Decoding, Footer, Header, Step};
+use imgcalc_shared::format::{Family, diagonal_length};
 
 /// Smallest block whose values peers get image after image.
 const IMAGES_FIRST_FROM: u16 = 32;
 
 /// The rounded coefficients of every picture in storage order; all cores are at it.
 pub fn coefficients(pictures: &[Picture], block: u16, keep: u16) -> anyhow::Result<Vec<Vec<i16>>> {
-    on_all_cores(pictures, |part| coefficients_of(part, block, keep))
+    on_all_cores(pictures, |part| {
+        let families = coefficients_of_families(part, &[(block, keep)])?;
+        Ok(families.into_iter().flatten().collect())
+    })
 }
 
-/// The same on this thread.
-pub fn coefficients_of(pictures: &[Picture], block: u16, keep: u16) -> anyhow::Result<Vec<Vec<i16>>> {
-    let layout = formats::layout(block)?;
-    let mut transform = Transform::new(layout.family(), layout.size(), layout.channels())?;
-    let images = pictures
-        .iter()
-        .map(|picture| transform.coefficients(picture, keep));
+/// For each picture those of every family, each to its keep, in one pass on this thread.
+pub fn coefficients_of_families(
+    pictures: &[Picture],
+    families: &[(u16, u16)],
+) -> anyhow::Result<Vec<Vec<Vec<i16>>>> {
+    let mut transforms = transforms(families)?;
+    let images = pictures.iter().map(|picture| transforms.coefficients(picture));
     Ok(images.collect::<Result<_, _>>()?)
+}
+
+/// The transforms of these blocks, each to its keep.
+pub fn transforms(families: &[(u16, u16)]) -> anyhow::Result<Transforms> {
+    let families: Vec<(Family, u16)> = families
+        .iter()
+        .map(|&(block, keep)| (formats::family(block), keep))
+        .collect();
+    Ok(Transforms::new(&families, formats::SIZE, formats::CHANNELS)?)
 }
 
 /// The values of a format out of coefficients of the same or a larger keep.
@@ -61,13 +73,21 @@ pub fn footer(object: &[u8]) -> anyhow::Result<Footer> {
 }
 
 /// A prefix as values, ready to be scattered on a device.
-pub fn chunks(footer: &Footer, object: &[u8], keep: u16, quant: u16) -> anyhow::Result<Vec<i16>> {
-    Ok(footer.decode(object, keep, quant)?)
+pub fn chunks(object: &[u8], keep: u16, quant: u16, room: &mut Decoding) -> anyhow::Result<Vec<i16>> {
+    Ok(footer(object)?.chunks(object, keep, quant, room)?)
 }
 
-/// A prefix as image-major planes.
-pub fn planes(footer: &Footer, object: &[u8], keep: u16, quant: u16) -> anyhow::Result<Vec<i16>> {
-    Ok(footer.planes(object, keep, quant)?)
+/// A prefix as image-major planes, into a buffer that holds zeros outside the triangles.
+pub fn planes_into(
+    object: &[u8],
+    keep: u16,
+    quant: u16,
+    out: &mut [i16],
+    room: &mut Decoding,
+) -> anyhow::Result<()> {
+    let footer = footer(object)?;
+    let images = 0..footer.header().images;
+    Ok(footer.planes_into(object, keep, quant, images, out, room)?)
 }
 
 /// One column after the other: anti-diagonal, channel, coefficient, and in each image after image, block after block.

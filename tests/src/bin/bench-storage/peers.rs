@@ -35,7 +35,7 @@ impl Peers {
     pub fn start(scratch: &Path) -> anyhow::Result<Peers> {
         anyhow::ensure!(
             Path::new(PACKAGES).join("stamp").is_file(),
-            "the peers are not set up: run tests/setup/peers.sh, which `make bench-storage` does by itself"
+            "the peers are not set up: run `tests/setup/python.sh peers`, which `make bench-storage` does by itself"
         );
         std::fs::create_dir_all(scratch)?;
         let mut child = Command::new("python3")
@@ -64,10 +64,23 @@ impl Peers {
         self.answers.read_line(&mut line)?;
         let answer: Value = serde_json::from_str(&line)
             .with_context(|| format!("the process of the peers ended at {}; see above", ask["do"]))?;
+        if let Some(refused) = answer["refused"].as_str() {
+            anyhow::bail!("{refused}");
+        }
         if let Some(error) = answer["error"].as_str() {
             anyhow::bail!("{} of {}: {error}", ask["do"], ask["peer"]);
         }
         Ok(answer)
+    }
+
+    /// The peers' packages with their versions.
+    pub fn versions(&mut self) -> anyhow::Result<String> {
+        let answer = self.ask(&json!({"do": "versions"}))?;
+        let versions = answer.as_object().context("the peers say their versions")?;
+        let words = versions
+            .iter()
+            .map(|(name, version)| format!("{name} {}", version.as_str().unwrap_or_default()));
+        Ok(words.collect::<Vec<_>>().join(", "))
     }
 
     /// Puts values where the process finds them.

@@ -1,11 +1,10 @@
 //! The crops: cut once, kept between runs.
 
-use crate::formats::{CHANNELS, SIDE};
+use crate::formats::{CHANNELS, SIDE, SIZE};
 use crate::peers::Peers;
 use anyhow::Context;
 use imgcalc_shared::codec::Picture;
-use imgcalc_shared::format::Size;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// How many.
@@ -14,8 +13,14 @@ pub const CROPS: usize = 1024;
 const SEED: u64 = 1;
 const CROP_BYTES: usize = (SIDE * SIDE) as usize * CHANNELS as usize;
 
+/// The crops, and a sentence on where they come from.
+pub struct Photos {
+    pub crops: Vec<Picture>,
+    pub told: String,
+}
+
 /// Cuts crops out of `PHOTOS`, or out of what tests/setup/photos.sh fetched, unless they are there already.
-pub fn prepare(peers: &mut Peers, root: &Path) -> anyhow::Result<Vec<Picture>> {
+pub fn prepare(peers: &mut Peers, root: &Path) -> anyhow::Result<Photos> {
     let own = std::env::var("PHOTOS").ok().filter(|folder| !folder.is_empty());
     // Of the wallpapers the PNG files are drawings; one's own may be anything.
     let (folder, suffixes) = match &own {
@@ -28,15 +33,14 @@ pub fn prepare(peers: &mut Peers, root: &Path) -> anyhow::Result<Vec<Picture>> {
     let key = ask.to_string();
     let stamp = root.join("crops.json");
     let said = std::fs::read_to_string(&stamp).unwrap_or_default();
-    let told = match said.split_once('\n') {
-        Some((asked, told)) if asked == key => told.to_string(),
+    let told: Value = match said.split_once('\n') {
+        Some((asked, told)) if asked == key => serde_json::from_str(told)?,
         _ => {
-            let told = peers.ask(&ask)?.to_string();
+            let told = peers.ask(&ask)?;
             std::fs::write(&stamp, format!("{key}\n{told}"))?;
             told
         }
     };
-    println!("Crops of {folder}: {told}");
     let path = root.join("crops.u8");
     let samples = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     anyhow::ensure!(
@@ -44,12 +48,20 @@ pub fn prepare(peers: &mut Peers, root: &Path) -> anyhow::Result<Vec<Picture>> {
         "{} is not whole; remove it",
         stamp.display()
     );
-    let size = Size {
-        height: SIDE,
-        width: SIDE,
-    };
-    let pictures = samples
+    let crops = samples
         .chunks_exact(CROP_BYTES)
-        .map(|crop| Picture::new(size, CHANNELS, crop.to_vec()));
-    Ok(pictures.collect::<Result<_, _>>()?)
+        .map(|crop| Picture::new(SIZE, CHANNELS, crop.to_vec()));
+    let unused = match &told["unused"] {
+        Value::Number(files) if files.as_u64() != Some(0) => {
+            format!(" ({files} more files are too small, unreadable or the same picture again)")
+        }
+        _ => String::new(),
+    };
+    Ok(Photos {
+        crops: crops.collect::<Result<_, _>>()?,
+        told: format!(
+            "{CROPS} distinct crops of {SIDE}×{SIDE} out of {} that {} photographs of {folder} give{unused}",
+            told["candidates"], told["photographs"]
+        ),
+    })
 }

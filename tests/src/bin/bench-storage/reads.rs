@@ -1,7 +1,7 @@
 //! Section `reads`: bytes that trainings on nested keeps of one family read, each keep trained on once.
 
 use crate::Bench;
-use crate::formats::{self, QUANTS};
+use crate::formats;
 use crate::ours;
 use crate::table::Table;
 use anyhow::Context;
@@ -24,11 +24,10 @@ const QUICK: [(u16, u16, u16); 2] = [(32, 2, 8), (32, 1, 16)];
 pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let mut table = Table::new(
         format!(
-            "Read by all trainings of nested keeps, q = {QUANT}, bytes an image; behind it how many times ours"
+            "Read by all trainings of nested keeps, columns of q = {QUANT}, bytes per image; behind it how many times ours"
         ),
         [
             "ours, read once",
-            "ours of q = 1, read once",
             "a column object a format",
             "DEFLATE files a format",
             "the same in blocks of 4 KiB",
@@ -40,7 +39,10 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let jpeg = crate::peers::number(&jpeg, "bytes")? / bench.pictures.len() as f64;
     let nested = if bench.quick { &QUICK[..] } else { &NESTED[..] };
     for &(block, step, count) in nested {
-        eprintln!("reads: block {block}, {count} keeps up to {}", step * count);
+        bench.progress(&format!(
+            "reads: block {block}, {count} keeps up to {}",
+            step * count
+        ));
         let keeps: Vec<u16> = (1..=count).map(|nth| nth * step).collect();
         let bytes = measure(bench, block, &keeps)?;
         let once = bytes[0];
@@ -57,73 +59,28 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
         table.words(name, all.iter().map(cell));
     }
     table.print();
-    factors(bench, nested)
-}
-
-/// One set of columns for all factors beside one a factor.
-fn factors(bench: &mut Bench, nested: &[(u16, u16, u16)]) -> anyhow::Result<()> {
-    let quants = QUANTS.map(|quant| quant.to_string());
-    let head = quants.iter().map(|quant| format!("q = {quant}"));
-    let mut table = Table::new(
-        "Columns for three factors, bytes an image: one set that all are derived from (q = 1), or one set a factor",
-        std::iter::once("q = 1".to_string())
-            .chain(head)
-            .chain(["a set a factor".into(), "times less".into()]),
-    );
-    let mut blocks: Vec<(u16, u16)> = nested
-        .iter()
-        .map(|&(block, step, count)| (block, step * count))
-        .collect();
-    blocks.sort();
-    blocks.dedup();
-    for (block, keep) in blocks {
-        eprintln!("reads: all factors, block {block}, keep {keep}");
-        let layout = formats::layout(block)?;
-        let coefficients = ours::coefficients(&bench.pictures, block, keep)?;
-        let bytes = |quant: u16| {
-            let images = ours::values(layout, &coefficients, keep, quant);
-            let object = ours::object(layout, keep, quant, &images)?;
-            anyhow::Ok(object.len() as f64 / coefficients.len() as f64)
-        };
-        let one = bytes(1)?;
-        let each = QUANTS
-            .iter()
-            .map(|&quant| bytes(quant))
-            .collect::<anyhow::Result<Vec<f64>>>()?;
-        let sum: f64 = each.iter().sum();
-        let cells = std::iter::once(one)
-            .chain(each)
-            .chain([sum])
-            .map(|bytes| format!("{bytes:.0}"));
-        table.words(
-            format!("{block}/{keep}"),
-            cells.chain([format!("{:.2}", one / sum)]),
-        );
-    }
-    table.print();
     Ok(())
 }
 
-/// Bytes an image: shared, shared by all factors, an object a format, DEFLATE files, those in file blocks.
-fn measure(bench: &mut Bench, block: u16, keeps: &[u16]) -> anyhow::Result<[f64; 5]> {
+/// Bytes an image: shared, an object a format, DEFLATE files, those in file blocks.
+fn measure(bench: &mut Bench, block: u16, keeps: &[u16]) -> anyhow::Result<[f64; 4]> {
     let layout = formats::layout(block)?;
     let keep_max = *keeps.last().context("there are keeps")?;
     let coefficients = ours::coefficients(&bench.pictures, block, keep_max)?;
     let count = coefficients.len() as f64;
-    let mut bytes = [0.0; 5];
-    for (at, quant) in [(0, QUANT), (1, 1)] {
-        let images = ours::values(layout, &coefficients, keep_max, quant);
-        bytes[at] = ours::object(layout, keep_max, quant, &images)?.len() as f64 / count;
-    }
+    let mut bytes = [0.0; 4];
     for &keep in keeps {
         let images = ours::values(layout, &coefficients, keep, QUANT);
-        bytes[2] += ours::object(layout, keep, QUANT, &images)?.len() as f64 / count;
+        let object = ours::object(layout, keep, QUANT, &images)?.len() as f64 / count;
+        // The last is the largest: the columns that all of them share.
+        bytes[0] = object;
+        bytes[1] += object;
         let file = bench
             .peers
             .hand_over("triangles.i16", images.iter().flatten().copied())?;
         let (plain, blocks) = bench.peers.write_per_image("deflate", &file, images.len())?;
-        bytes[3] += plain / count;
-        bytes[4] += blocks / count;
+        bytes[2] += plain / count;
+        bytes[3] += blocks / count;
     }
     Ok(bytes)
 }
