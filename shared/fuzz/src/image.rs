@@ -19,9 +19,9 @@ const HEAD_BYTES: usize = LAYOUT_BYTES + 12;
 /// Most values an image is written again with: choosing a coding takes its time.
 const VALUES_WRITTEN_MAX: usize = 4096;
 /// What turning values back into a picture takes for each of the stored image's samples, bytes.
-const A_SAMPLE: usize = 24;
+const A_SAMPLE: usize = 12;
 /// What it takes besides: tables of the largest block, and what the first call of the transform sets up.
-const TRANSFORM: usize = 2 << 20;
+const TRANSFORM: usize = 1 << 20;
 
 /// Panics if reading this image shows a fault.
 pub fn check(input: &[u8]) {

@@ -15,7 +15,7 @@ const WHAT: &str = "imgcalc-manifest";
 const NAME: &str = "imgcalc-dataset-name";
 /// What reading a manifest takes for each of its bytes: a class without a name is three bytes, and a text in a list that
 /// is just growing.
-const A_BYTE: usize = 32;
+const A_BYTE: usize = 26;
 
 /// Panics if reading this object shows a fault.
 pub fn check(input: &[u8]) {

@@ -10,9 +10,9 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// Most values an input is decoded for: those of a page of a run several times over.
 pub const VALUES_MAX: usize = 1 << 17;
 /// What decoding takes besides what grows with the values: a workspace, bytes.
-pub const WORKSPACE: usize = 128 << 10;
+pub const WORKSPACE: usize = 84 << 10;
 /// What decoding a run takes for each value, bytes: the value, the frame it may come from, symbols and low bits.
-pub const A_VALUE: usize = 8;
+pub const A_VALUE: usize = 6;
 
 /// What decoding a run of so many values may allocate, bytes.
 pub fn of_run(values: usize) -> usize {
