@@ -5,12 +5,13 @@ DEMO := target/demo
 # Rounds of `make faults`, about a minute each.
 ROUNDS := 10
 
-.PHONY: help setup setup-test build demo test faults lint bench-accuracy bench-segments bench-ledger bench-storage clean-demo simulate simulate-days
+.PHONY: help setup setup-test build demo test faults fuzz lint bench-accuracy bench-segments bench-ledger bench-storage clean-demo simulate simulate-days
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
 	@echo "make test            set up and run every test"
 	@echo "make faults          kill, freeze, cut off and starve a real group; ROUNDS=n, IMGCALC_TEST_SEED=s replays"
+	@echo "make fuzz            search for bytes that break what reads them; MINUTES=n a target, TARGET=name JOBS=n, MERGE=1"
 	@echo "make lint            format and lint checks"
 	@echo "make simulate        a group on simulated disks, network and time, by seed; FROM=n SEEDS=n"
 	@echo "make simulate-days   days of network stalls, by seed; FROM=n DAYS=n"
@@ -48,11 +49,15 @@ faults: setup-test
 	cargo build --bins
 	IMGCALC_FAULT_ROUNDS=$(ROUNDS) cargo test -p imgcalc-tests --test faults -- --nocapture
 
+fuzz:
+	@MINUTES="$(or $(MINUTES),10)" TARGET="$(TARGET)" JOBS="$(or $(JOBS),1)" MERGE="$(MERGE)" shared/fuzz/fuzz.sh
+
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo fmt --manifest-path shared/python/Cargo.toml --check
 	cargo clippy --manifest-path shared/python/Cargo.toml --target-dir target/python --locked -- -D warnings
+	cargo fmt --manifest-path shared/fuzz/Cargo.toml --check
 
 bench-accuracy: build
 	@tests/setup/fashion-mnist.sh

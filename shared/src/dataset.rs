@@ -168,7 +168,7 @@ impl Manifest {
     /// The image numbers of row group `group`.
     pub fn row_group_images(&self, group: u32) -> Range<u32> {
         let first = group * self.row_group;
-        first..(first + self.row_group).min(self.splits.total())
+        first..first.saturating_add(self.row_group).min(self.splits.total())
     }
 
     /// Image numbers of the first images of each split, at most as many as asked for; clamps to what there is.
@@ -279,6 +279,14 @@ mod tests {
             [0..5, 8..10, 10..10]
         );
         assert_eq!(manifest.row_group_images(2), 8..11);
+    }
+
+    #[test]
+    fn the_last_row_group_of_as_many_images_as_there_can_be_ends_with_them() {
+        let mut manifest = manifest();
+        manifest.splits.train = u32::MAX - 3;
+        manifest.row_group = 65_536;
+        assert_eq!(manifest.row_group_images(65_535), u32::MAX - 65_535..u32::MAX);
     }
 
     #[test]

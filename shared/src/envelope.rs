@@ -26,7 +26,7 @@ pub enum BadEnvelope {
     /// A version this program does not know.
     #[error("it has version {found:?}, this program reads version {known}")]
     Version {
-        /// What the line says.
+        /// What the line says, cut to 40 characters.
         found: String,
         /// What is known.
         known: u32,
@@ -40,7 +40,7 @@ pub enum BadEnvelope {
         /// Its length.
         bytes: usize,
     },
-    /// Intact bytes that do not parse.
+    /// Intact bytes that do not parse: why, with what was found cut out of a message longer than a few lines.
     #[error("its content is not valid: {0}")]
     Content(String),
 }
@@ -90,7 +90,7 @@ pub fn open<T: DeserializeOwned>(what: &str, version: u32, bytes: &[u8]) -> Resu
     let found = words.next().unwrap_or_default();
     if found != version.to_string() {
         return Err(BadEnvelope::Version {
-            found: found.to_string(),
+            found: found.chars().take(40).collect(),
             known: version,
         });
     }
@@ -99,7 +99,21 @@ pub fn open<T: DeserializeOwned>(what: &str, version: u32, bytes: &[u8]) -> Resu
     if stated != Some(Digest::of(body)) || words.next().is_some() {
         return Err(BadEnvelope::Checksum);
     }
-    serde_json::from_slice(body).map_err(|error| BadEnvelope::Content(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| BadEnvelope::Content(shortened(error.to_string())))
+}
+
+/// The beginning, which says what is wrong, and the end, which says where: between them such a message repeats what it
+/// found, which may be as long as the value.
+fn shortened(message: String) -> String {
+    const START: usize = 200;
+    const END: usize = 60;
+    let length = message.chars().count();
+    if length <= START + END {
+        return message;
+    }
+    let start: String = message.chars().take(START).collect();
+    let end: String = message.chars().skip(length - END).collect();
+    format!("{start}…{end}")
 }
 
 #[cfg(test)]
@@ -124,5 +138,24 @@ mod tests {
             }
             assert!(open::<Vec<u8>>("imgcalc-test", 1, &bytes[..position]).is_err());
         }
+    }
+
+    #[test]
+    fn a_message_does_not_repeat_all_of_what_is_wrong() {
+        let long = "ü".repeat(10_000);
+        let sealed = seal("imgcalc-test", 1, &long);
+        let message = open::<Vec<u8>>("imgcalc-test", 1, &sealed)
+            .unwrap_err()
+            .to_string();
+        assert!(message.chars().count() < 400, "{message}");
+        assert!(
+            message.contains("invalid type: string") && message.ends_with("at line 1 column 20002"),
+            "{message}"
+        );
+        let of_a_version = format!("imgcalc-test {}\n", "1".repeat(200));
+        let message = open::<Vec<u8>>("imgcalc-test", 1, of_a_version.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(message.len() < 200, "{message}");
     }
 }

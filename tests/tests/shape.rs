@@ -30,7 +30,10 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Crates that are workspaces of their own, and what each may use.
-const APART: [(&str, &[&str]); 1] = [("shared/python", &["imgcalc-shared"])];
+const APART: [(&str, &[&str]); 2] = [
+    ("shared/fuzz", &["imgcalc-shared"]),
+    ("shared/python", &["imgcalc-shared"]),
+];
 
 const FOLDERS: [&str; 6] = ["cluster", "coordinator", "proto", "shared", "tests", "worker"];
 
