@@ -3,11 +3,12 @@
 //! `cargo bench -p imgcalc-shared --bench decode -- 8/8 256/128 …` for some formats (block/keep) instead of all.
 //!
 //! `CROPS=file` measures on real pictures: 256×256 RGB samples, one picture behind the other, as `make bench-storage`
-//! leaves them in `crops.u8`. `QUANT=n` chooses another factor than 50, `STORED=1` columns that serve every factor.
+//! leaves them in `crops.u8`. `QUANT=n` chooses another factor than 50, `STORED=1` columns that serve every factor,
+//! `ROUNDS=n` more rounds.
 
 use imgcalc_shared::codec::{Layout, Picture, Transform, quantise};
 use imgcalc_shared::column::{self, Decoding, Footer, Header, Step};
-use imgcalc_shared::encoded;
+use imgcalc_shared::encoded::{self, PlanesDecoder};
 use imgcalc_shared::format::{Format, Sampling, Size};
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
@@ -34,17 +35,25 @@ const SHAPES: [(u16, u16); 10] = [
     (256, 24),
     (256, 128),
 ];
-const ROUNDS: usize = 9;
-const WARM_UP_ROUNDS: usize = 1;
+const ROUNDS: u16 = 9;
+const WARM_UP_ROUNDS: u16 = 1;
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| word.contains('/')).collect();
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word.contains('/'))
+        .collect();
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u16>().ok());
     let quant = number("QUANT").unwrap_or(50);
     let stored = number("STORED").unwrap_or(quant);
+    let rounds = number("ROUNDS").unwrap_or(ROUNDS);
     let pictures = pictures();
-    println!("one core, q = {quant} out of columns of q = {stored}; thousand images/s, GB/s of i16 written, % of a copy");
-    println!("format   chunk-major             planes                  a .ic to values, to planes, us; copy GB/s");
+    println!(
+        "one core, q = {quant} out of columns of q = {stored}; thousand images/s, GB/s of i16 written, % of a copy"
+    );
+    println!(
+        "format   chunk-major             planes                  a .ic to values, to planes, us; copy GB/s"
+    );
     for (block, keep) in SHAPES {
         let name = format!("{block}/{keep}");
         if !wanted.is_empty() && !wanted.contains(&name) {
@@ -52,7 +61,7 @@ fn main() {
         }
         let format = Format::new(Sampling::Full, block, keep, quant).unwrap();
         let subject = Subject::new(&pictures, format, stored);
-        let medians = subject.measure();
+        let medians = subject.measure(rounds);
         let [chunks, planes, values_seconds, planes_seconds, copy] = medians;
         let column = |seconds: f64, values: usize| {
             let rate = (2 * values * IMAGES) as f64 / seconds;
@@ -88,7 +97,10 @@ impl Subject {
         let mut transform = Transform::new(format.family(), SIZE, CHANNELS).unwrap();
         let image = |picture| -> Vec<i16> {
             let coefficients = transform.coefficients(picture, format.keep()).unwrap();
-            coefficients.iter().map(|&value| quantise(value, stored)).collect()
+            coefficients
+                .iter()
+                .map(|&value| quantise(value, stored))
+                .collect()
         };
         let images: Vec<Vec<i16>> = pictures.iter().map(image).collect();
         let header = Header {
@@ -100,7 +112,9 @@ impl Subject {
             first_image: 0,
             images: IMAGES as u32,
         };
-        let files = pictures[..FILES].iter().map(|picture| encoded::encode(picture, format).unwrap());
+        let files = pictures[..FILES]
+            .iter()
+            .map(|picture| encoded::encode(picture, format).unwrap());
         Subject {
             layout,
             format,
@@ -110,23 +124,34 @@ impl Subject {
     }
 
     /// Seconds of all images as chunks, as planes, of all files as values and as planes; bytes copied a second.
-    fn measure(&self) -> [f64; 5] {
+    fn measure(&self, rounds: u16) -> [f64; 5] {
         let (keep, quant) = (self.format.keep(), self.format.quant());
         let footer = footer(&self.object);
         let mut room = Decoding::default();
         let mut planes = vec![0; self.layout.plane_values(keep) * IMAGES];
         let mut chunks = vec![0; self.layout.values(keep) * IMAGES];
-        let mut image = vec![0; self.layout.plane_values(keep)];
+        let mut decoder = PlanesDecoder::default();
         // What a copy moves does not fit into caches, like all planes.
         let copied = vec![1i16; planes.len().max(1 << 25)];
         let mut copy = vec![2i16; copied.len()];
         let mut all = [const { Vec::new() }; 5];
-        for round in 0..WARM_UP_ROUNDS + ROUNDS {
+        for round in 0..WARM_UP_ROUNDS + rounds {
             let given = [
-                timed(|| footer.chunks_into(&self.object, keep, quant, &mut chunks, &mut room).unwrap()),
                 timed(|| {
                     footer
-                        .planes_into(&self.object, keep, quant, 0..IMAGES as u32, &mut planes, &mut room)
+                        .chunks_into(&self.object, keep, quant, &mut chunks, &mut room)
+                        .unwrap()
+                }),
+                timed(|| {
+                    footer
+                        .planes_into(
+                            &self.object,
+                            keep,
+                            quant,
+                            0..IMAGES as u32,
+                            &mut planes,
+                            &mut room,
+                        )
                         .unwrap()
                 }),
                 timed(|| {
@@ -136,11 +161,11 @@ impl Subject {
                 }),
                 timed(|| {
                     for file in &self.files {
-                        let read = encoded::decode_values(file).unwrap();
-                        imgcalc_shared::codec::place(&read.values, read.format.family(), read.stored_size, 3, keep, &mut image).unwrap();
+                        black_box(decoder.decode(file).unwrap());
                     }
                 }),
-                2.0 * copied.len() as f64 / timed(|| black_box(&mut copy).copy_from_slice(black_box(&copied))),
+                2.0 * copied.len() as f64
+                    / timed(|| black_box(&mut copy).copy_from_slice(black_box(&copied))),
             ];
             if round >= WARM_UP_ROUNDS {
                 all.iter_mut().zip(given).for_each(|(all, given)| all.push(given));
@@ -177,7 +202,11 @@ fn footer(object: &[u8]) -> Footer {
 /// Those of `CROPS`, or made-up ones.
 fn pictures() -> Vec<Picture> {
     let samples: Vec<Vec<u8>> = match std::env::var("CROPS") {
-        Ok(file) => std::fs::read(file).unwrap().chunks_exact(PICTURE_BYTES).map(<[u8]>::to_vec).collect(),
+        Ok(file) => std::fs::read(file)
+            .unwrap()
+            .chunks_exact(PICTURE_BYTES)
+            .map(<[u8]>::to_vec)
+            .collect(),
         Err(_) => (0..IMAGES as u64).map(made_up).collect(),
     };
     let picture = |at: usize| Picture::new(SIZE, CHANNELS, samples[at % samples.len()].clone()).unwrap();
@@ -193,7 +222,10 @@ fn made_up(seed: u64) -> Vec<u8> {
     for cell in [128usize, 64, 32, 16, 8, 4, 2] {
         for (at, level) in level.iter_mut().enumerate() {
             let (row, column) = (at / 256, at % 256);
-            let (down, across) = ((row % cell) as f64 / cell as f64, (column % cell) as f64 / cell as f64);
+            let (down, across) = (
+                (row % cell) as f64 / cell as f64,
+                (column % cell) as f64 / cell as f64,
+            );
             let corner = |channel: u64, r: usize, c: usize| {
                 noise(seed, channel, (row / cell + r) * 300 + column / cell + c, cell)
             };
