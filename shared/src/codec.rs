@@ -21,6 +21,7 @@ mod round;
 mod row;
 mod transform;
 mod transforms;
+mod tuples;
 
 use crate::dataset::SIDE_MAX;
 use crate::format::{BadFormat, Family, Size};

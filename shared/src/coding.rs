@@ -241,7 +241,7 @@ impl<'a, 'w> RunDecoder<'a, 'w> {
             Body::Frame(decoder) => decoder.read(out)?,
             Body::Words(stream) => {
                 for page in out.chunks_mut(PAGE_VALUES) {
-                    stream.read(page.len(), std::iter::once(page))?;
+                    stream.read(page.len(), &[0], page)?;
                 }
             }
             Body::Classes(decoder) => decoder.read(out)?,

@@ -11,10 +11,14 @@
 //! Numbers are little-endian. An image the family's blocks do not tile is padded below and to the right by repeating
 //! its last row and column; one they do tile holds the very integers its column holds.
 
+mod planes;
+
 use crate::codec::{CodecError, LAYOUT_BYTES, Layout, Picture, Transform};
 use crate::coding::{self, CodingError, Shape};
 use crate::format::{Family, Format, Size};
 use twox_hash::XxHash3_64;
+
+pub use planes::{Planes, PlanesDecoder};
 
 /// Its version in the last two bytes.
 const MAGIC: [u8; 16] = *b"imgcalc-image\0\x01\0";
@@ -87,48 +91,70 @@ pub fn encode(picture: &Picture, format: Format) -> Result<Vec<u8>, EncodedError
 
 /// The values of an encoded image.
 pub fn decode_values(bytes: &[u8]) -> Result<Encoded, EncodedError> {
-    if bytes.get(..VERSION_AT) != Some(&MAGIC[..VERSION_AT]) {
-        return Err(EncodedError::NotAnImage);
-    }
-    let mut rest = &bytes[VERSION_AT..];
-    let version = u16::from_le_bytes(take(&mut rest)?);
-    if version != VERSION {
-        return Err(EncodedError::Version { found: version });
-    }
-    let (checked, checksum) = bytes
-        .split_last_chunk::<CHECKSUM_BYTES>()
-        .ok_or(EncodedError::NotAnImage)?;
-    if XxHash3_64::oneshot(checked) != u64::from_le_bytes(*checksum) {
-        return Err(EncodedError::Checksum);
-    }
-    let coded_at = MAGIC.len() + LAYOUT_BYTES + FIELDS_BYTES;
-    let coded = checked.get(coded_at..).ok_or(EncodedError::NotAnImage)?;
-    let layout = Layout::from_bytes(take(&mut rest)?)?;
-    let (keep, quant) = (
-        u16::from_le_bytes(take(&mut rest)?),
-        u16::from_le_bytes(take(&mut rest)?),
-    );
-    let format = layout.format(keep, quant)?;
-    let height = u32::from_le_bytes(take(&mut rest)?);
-    let size = Size {
-        height,
-        width: u32::from_le_bytes(take(&mut rest)?),
-    };
-    // Sizes above the stored one are refused first: padding a huge one would overflow.
-    let stored_size = layout.size();
-    let inside =
-        (1..=stored_size.height).contains(&size.height) && (1..=stored_size.width).contains(&size.width);
-    if !inside || padded_size(size, layout.family()) != stored_size {
-        return Err(EncodedError::StoredSize);
-    }
-    let values = coding::decode(coded, Shape::FLAT, layout.values(keep))?;
+    let head = Head::of(bytes)?;
+    let Head { layout, format, .. } = head;
+    let values = coding::decode(head.coded, Shape::FLAT, layout.values(format.keep()))?;
     Ok(Encoded {
         format,
-        size,
-        stored_size,
+        size: head.size,
+        stored_size: layout.size(),
         channels: layout.channels(),
         values,
     })
+}
+
+/// Everything of a file but its values, checked.
+struct Head<'a> {
+    layout: Layout,
+    format: Format,
+    /// Of the image before padding.
+    size: Size,
+    coded: &'a [u8],
+}
+
+impl Head<'_> {
+    fn of(bytes: &[u8]) -> Result<Head<'_>, EncodedError> {
+        if bytes.get(..VERSION_AT) != Some(&MAGIC[..VERSION_AT]) {
+            return Err(EncodedError::NotAnImage);
+        }
+        let mut rest = &bytes[VERSION_AT..];
+        let version = u16::from_le_bytes(take(&mut rest)?);
+        if version != VERSION {
+            return Err(EncodedError::Version { found: version });
+        }
+        let (checked, checksum) = bytes
+            .split_last_chunk::<CHECKSUM_BYTES>()
+            .ok_or(EncodedError::NotAnImage)?;
+        if XxHash3_64::oneshot(checked) != u64::from_le_bytes(*checksum) {
+            return Err(EncodedError::Checksum);
+        }
+        let coded_at = MAGIC.len() + LAYOUT_BYTES + FIELDS_BYTES;
+        let coded = checked.get(coded_at..).ok_or(EncodedError::NotAnImage)?;
+        let layout = Layout::from_bytes(take(&mut rest)?)?;
+        let (keep, quant) = (
+            u16::from_le_bytes(take(&mut rest)?),
+            u16::from_le_bytes(take(&mut rest)?),
+        );
+        let format = layout.format(keep, quant)?;
+        let height = u32::from_le_bytes(take(&mut rest)?);
+        let size = Size {
+            height,
+            width: u32::from_le_bytes(take(&mut rest)?),
+        };
+        // Sizes above the stored one are refused first: padding a huge one would overflow.
+        let stored_size = layout.size();
+        let inside =
+            (1..=stored_size.height).contains(&size.height) && (1..=stored_size.width).contains(&size.width);
+        if !inside || padded_size(size, layout.family()) != stored_size {
+            return Err(EncodedError::StoredSize);
+        }
+        Ok(Head {
+            layout,
+            format,
+            size,
+            coded,
+        })
+    }
 }
 
 /// The picture of an encoded image, cropped to its own size, for people to look at.

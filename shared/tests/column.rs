@@ -140,6 +140,64 @@ fn every_keep_and_factor_is_served_by_a_prefix_of_one_object() {
 }
 
 #[test]
+fn any_images_become_planes_in_any_room_whatever_was_there_before() {
+    let size = Size {
+        height: 64,
+        width: 64,
+    };
+    for (family, channels, keep) in [("1x1-b8", 3, 11), ("1x1-b64", 1, 30), ("2x2-r-b32", 3, 63)] {
+        let (header, images) = sample(family, size, channels, keep, 300);
+        let object = column::write(&header, &images).unwrap();
+        let footer = read_footer(&object).unwrap();
+        let image_values = footer.layout().plane_values(keep);
+        let expected = footer.planes(&object, keep, 20).unwrap();
+        // For everything, for a batch of images, and for nothing.
+        for values_max in [1 << 25, 1 << 16, 0] {
+            let mut room = Decoding::of_at_most(values_max);
+            for images in [0..300, 0..1, 3..5, 255..258, 299..300, 7..7] {
+                let mut planes = vec![7; image_values * images.len()];
+                footer
+                    .planes_into(&object, keep, 20, images.clone(), &mut planes, &mut room)
+                    .unwrap();
+                let there = images.start as usize * image_values..images.end as usize * image_values;
+                assert!(
+                    planes == expected[there],
+                    "{family}, {images:?}, room for {values_max}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn chunks_fill_memory_that_is_used_again() {
+    let (header, images) = sample(
+        "1x1-b8",
+        Size {
+            height: 32,
+            width: 32,
+        },
+        3,
+        8,
+        5,
+    );
+    let object = column::write(&header, &images).unwrap();
+    let footer = read_footer(&object).unwrap();
+    let mut room = Decoding::default();
+    for keep in [8, 2] {
+        let expected = footer.chunks(&object, keep, 50, &mut room).unwrap();
+        let mut out = vec![7; expected.len()];
+        footer
+            .chunks_into(&object, keep, 50, &mut out, &mut room)
+            .unwrap();
+        assert_eq!(out, expected);
+        out.push(0);
+        let refused = footer.chunks_into(&object, keep, 50, &mut out, &mut room);
+        assert!(matches!(refused, Err(ColumnError::Codec(_))));
+    }
+}
+
+#[test]
 fn a_deployed_column_serves_its_own_factor_only() {
     let (mut header, images) = small();
     header.quant = 20;

@@ -3,9 +3,9 @@
 mod common;
 
 use common::picture;
-use imgcalc_shared::codec::{Picture, Transform, psnr};
+use imgcalc_shared::codec::{Layout, Picture, Transform, place, psnr};
 use imgcalc_shared::column::{self, Footer, Header, Step};
-use imgcalc_shared::encoded::{decode_picture, decode_values, encode};
+use imgcalc_shared::encoded::{EncodedError, PlanesDecoder, decode_picture, decode_values, encode};
 use imgcalc_shared::format::{Format, Sampling, Size};
 use proptest::prelude::*;
 
@@ -37,6 +37,41 @@ fn by_column(pictures: &[Picture], format: Format) -> Vec<i16> {
     footer
         .decode(&object[..prefix.end as usize], format.keep(), format.quant())
         .unwrap()
+}
+
+#[test]
+fn one_decoder_gives_the_planes_of_files_of_any_kind_one_after_the_other() {
+    let mut decoder = PlanesDecoder::default();
+    for (height, width, channels) in [(64, 64, 3), (64, 128, 1), (50, 70, 3)] {
+        for (sampling, block, keep) in [(0, 8, 1), (0, 8, 8), (1, 16, 21), (2, 32, 3), (3, 32, 32)] {
+            let format = Format::new(Sampling::ALL[sampling], block, keep, 20).unwrap();
+            let mut file = encode(&picture(height, width, channels, 3), format).unwrap();
+            let read = decode_values(&file).unwrap();
+            let layout = Layout::new(format.family(), read.stored_size, channels).unwrap();
+            let mut expected = vec![0; layout.plane_values(keep)];
+            place(
+                &read.values,
+                format.family(),
+                read.stored_size,
+                channels,
+                keep,
+                &mut expected,
+            )
+            .unwrap();
+            for _ in 0..2 {
+                let planes = decoder.decode(&file).unwrap();
+                assert_eq!((planes.format, planes.size), (format, Size { height, width }));
+                assert_eq!(
+                    (planes.stored_size, planes.channels),
+                    (read.stored_size, channels)
+                );
+                assert_eq!(planes.plane, layout.plane(keep));
+                assert_eq!(planes.values, expected, "{format}");
+            }
+            file[60] ^= 1;
+            assert_eq!(decoder.decode(&file), Err(EncodedError::Checksum));
+        }
+    }
 }
 
 #[test]

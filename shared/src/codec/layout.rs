@@ -91,6 +91,17 @@ impl Layout {
         (0..keep).flat_map(move |diagonal| (0..self.channels).map(move |channel| (diagonal, channel)))
     }
 
+    /// The runs of one image's values at this keep, in storage order.
+    pub(crate) fn split(self, values: &[i16], keep: u16) -> Vec<&[i16]> {
+        let mut rest = values;
+        let run = |(diagonal, _)| {
+            let (run, after) = rest.split_at(self.run_values(diagonal));
+            rest = after;
+            run
+        };
+        self.runs(keep).map(run).collect()
+    }
+
     /// Height and width of one plane of the net's input at this keep.
     pub fn plane(self, keep: u16) -> Size {
         let side = u32::from(keep.min(self.family.block));

@@ -23,14 +23,6 @@ pub fn place(
             return Err(CodecError::Count { expected, found });
         }
     }
-    out.fill(0);
-    let runs: Vec<&[i16]> = layout
-        .runs(keep)
-        .map(|(diagonal, channel)| {
-            let start = layout.run_start(diagonal, channel);
-            &values[start..start + layout.run_values(diagonal)]
-        })
-        .collect();
-    Places::new(layout, keep).fill(&runs, out);
+    Places::new(layout, keep).fill(&layout.split(values, keep), out);
     Ok(())
 }

@@ -190,7 +190,7 @@ impl<'a, 'r> ClassDecoder<'a, 'r> {
         of_unit.clear();
         of_unit.resize(values.div_ceil(unit), 0);
         let mut map = Stream::open(bytes, of_unit.len(), map)?;
-        map.read(of_unit.len(), std::iter::once(&mut of_unit[..]))?;
+        map.read(of_unit.len(), &[0], of_unit)?;
         map.finish()?;
         let mut sizes = [0; CLASSES_MAX];
         for &class in of_unit.iter() {
@@ -212,11 +212,14 @@ impl<'a, 'r> ClassDecoder<'a, 'r> {
 
     /// Decodes the next values. All pieces but the last are whole units of any size.
     pub(super) fn read(&mut self, out: &mut [i16]) -> Result<(), CodingError> {
-        for page in out.chunks_mut(PAGE_VALUES) {
-            let units = page.len().div_ceil(self.unit);
-            let (of_unit, rest) = self.of_unit.split_at_checked(units).ok_or(CodingError::Damaged)?;
-            self.of_unit = rest;
-            self.read_page(page, of_unit)?;
+        let (full, rest) = out.split_at_mut(out.len() / self.unit * self.unit);
+        for page in full.chunks_mut(PAGE_VALUES) {
+            self.read_page(page)?;
+        }
+        if !rest.is_empty() {
+            let mut last = [0; UNIT_MAX];
+            self.read_page(&mut last[..self.unit])?;
+            rest.copy_from_slice(&last[..rest.len()]);
         }
         Ok(())
     }
@@ -226,28 +229,39 @@ impl<'a, 'r> ClassDecoder<'a, 'r> {
         self.streams.into_iter().flatten().try_for_each(Stream::finish)
     }
 
-    fn read_page(&mut self, page: &mut [i16], of_unit: &[i16]) -> Result<(), CodingError> {
-        let unit = self.unit;
-        let (full, rest) = page.split_at_mut(page.len() / unit * unit);
-        let mut last = [0; UNIT_MAX];
-        for (class, stream) in (0..).zip(&mut self.streams) {
-            let of_class = of_unit.iter().filter(|&&of| of == class).count();
-            if of_class == 0 {
-                continue;
-            }
-            let places = full
-                .chunks_exact_mut(unit)
-                .zip(of_unit)
-                .filter(|&(_, &of)| of == class)
-                .map(|(place, _)| place);
-            let is_last = !rest.is_empty() && of_unit.last() == Some(&class);
-            let places = places.chain(is_last.then_some(&mut last[..unit]));
+    /// Decodes whole units, class after class.
+    fn read_page(&mut self, page: &mut [i16]) -> Result<(), CodingError> {
+        let of_unit = self.of_unit.split_off(..page.len() / self.unit);
+        let of_unit = of_unit.ok_or(CodingError::Damaged)?;
+        // The page's units, ordered by their class. That all classes are below the most was seen when opening.
+        let mut ends = [0; CLASSES_MAX];
+        for &class in of_unit {
+            ends[class as usize % CLASSES_MAX] += 1;
+        }
+        let mut end = 0;
+        for units in &mut ends {
+            end += std::mem::replace(units, end);
+        }
+        let mut ordered = [0; PAGE_VALUES / UNITS[0]];
+        for (unit, &class) in (0..).zip(of_unit) {
+            let end = &mut ends[class as usize % CLASSES_MAX];
+            ordered[*end] = unit;
+            *end += 1;
+        }
+        let mut start = 0;
+        for (stream, end) in self.streams.iter_mut().zip(ends) {
+            let units: &[u16] = &ordered[start..end];
+            start = end;
             match stream {
-                Some(stream) => stream.read(of_class * unit, places)?,
-                None => places.for_each(|place| place.fill(0)),
+                _ if units.is_empty() => {}
+                Some(stream) => stream.read(self.unit, units, page)?,
+                None => {
+                    for &unit in units {
+                        page[usize::from(unit) * self.unit..][..self.unit].fill(0);
+                    }
+                }
             }
         }
-        rest.copy_from_slice(&last[..rest.len()]);
         Ok(())
     }
 }

@@ -23,11 +23,14 @@ use super::plan::{Plan, Tree};
 use super::rans::{self, Decoder, LANES_MAX};
 use super::reader::{Reader, put_number, unzigzag, zigzag};
 use super::words::{Alphabet, CODE_MAX, Dictionary, OTHER};
+use multiversion::multiversion;
 
 /// A likelihood code that says: this symbol is not in the alphabet.
 const ABSENT: u8 = 255;
 /// Most low bits.
 const SHIFT_MAX: u32 = 12;
+/// Symbols that are looked through at a time for others.
+const OTHERS_AT_ONCE: usize = 32;
 
 /// Appends the stream of these values.
 pub(super) fn encode(values: &[i16], out: &mut Vec<u8>) {
@@ -189,41 +192,32 @@ impl<'a, 'r> Stream<'a, 'r> {
         })
     }
 
-    /// Decodes the next values of whole units and puts them into their places.
-    pub(super) fn read<'p>(
-        &mut self,
-        values: usize,
-        places: impl Iterator<Item = &'p mut [i16]>,
-    ) -> Result<(), CodingError> {
+    /// Decodes the next values of so many units and puts them into their places on a page, which is that many units.
+    pub(super) fn read(&mut self, unit: usize, units: &[u16], page: &mut [i16]) -> Result<(), CodingError> {
+        let values = unit * units.len();
         self.fill(values);
-        let mut at = 0;
-        for place in places {
-            let symbols = &self.room.symbols[at..at + place.len()];
-            if self.has_others
-                && symbols
+        let (symbols, low) = (&self.room.symbols[..values], &self.room.low);
+        if self.shift == 0 {
+            place(unit, units, page, symbols);
+        } else {
+            place_with_low_bits(unit, units, page, symbols, &low[..values], self.shift);
+        }
+        if self.has_others {
+            for (part, symbols) in symbols.chunks(OTHERS_AT_ONCE).enumerate() {
+                if !symbols
                     .iter()
                     .fold(false, |found, &symbol| found | (symbol == OTHER))
-            {
-                for (value, &symbol) in place.iter_mut().zip(symbols) {
-                    *value = if symbol == OTHER {
-                        other(&mut self.others)?
-                    } else {
-                        i16::from(symbol)
-                    };
+                {
+                    continue;
                 }
-            } else {
-                for (value, &symbol) in place.iter_mut().zip(symbols) {
-                    *value = i16::from(symbol);
+                for (at, _) in symbols.iter().enumerate().filter(|(_, symbol)| **symbol == OTHER) {
+                    let at = part * OTHERS_AT_ONCE + at;
+                    let low = if self.shift == 0 { 0 } else { low[at] as i16 };
+                    let there = usize::from(units[at / unit]) * unit + at % unit;
+                    page[there] = other(&mut self.others)? << self.shift | low;
                 }
             }
-            if self.shift > 0 {
-                for (value, &low) in place.iter_mut().zip(&self.room.low[at..]) {
-                    *value = *value << self.shift | low as i16;
-                }
-            }
-            at += place.len();
         }
-        debug_assert_eq!(at, values);
         // What was decoded too far is the beginning of the next.
         let room = &mut *self.room;
         room.symbols.copy_within(values..self.symbols_ready, 0);
@@ -267,6 +261,39 @@ impl<'a, 'r> Stream<'a, 'r> {
             room.low[self.low_ready..self.low_ready + BLOCK]
                 .copy_from_slice(&bits::unpack(block, self.shift));
             self.low_ready += BLOCK;
+        }
+    }
+}
+
+/// Symbols become values where their units are. Compiled for AVX2 too, which widens sixteen at a time.
+#[multiversion(targets("x86_64+avx2+bmi2"))]
+fn place(unit: usize, units: &[u16], page: &mut [i16], symbols: &[i8]) {
+    for (&nth, symbols) in units.iter().zip(symbols.chunks_exact(unit)) {
+        let values = &mut page[usize::from(nth) * unit..][..unit];
+        for (value, &symbol) in values.iter_mut().zip(symbols) {
+            *value = i16::from(symbol);
+        }
+    }
+}
+
+/// The same with the low bits of each.
+#[multiversion(targets("x86_64+avx2+bmi2"))]
+fn place_with_low_bits(
+    unit: usize,
+    units: &[u16],
+    page: &mut [i16],
+    symbols: &[i8],
+    low: &[u16],
+    shift: u32,
+) {
+    for ((&nth, symbols), low) in units
+        .iter()
+        .zip(symbols.chunks_exact(unit))
+        .zip(low.chunks_exact(unit))
+    {
+        let values = &mut page[usize::from(nth) * unit..][..unit];
+        for ((value, &symbol), &low) in values.iter_mut().zip(symbols).zip(low) {
+            *value = i16::from(symbol) << shift | low as i16;
         }
     }
 }

@@ -1,23 +1,28 @@
 //! Turns a verified prefix into values: chunk by chunk as they are stored, or image by image.
 //!
-//! The chunks of a prefix hold all images each. To get at whole images without a second copy of everything, all chunks
-//! are decoded in step, a batch of images at a time that stays in a processor's cache.
+//! The chunks of a prefix hold all images each; module `images` gets at whole images.
+
+mod images;
 
 use super::{ChunkFault, ColumnError, End, Footer, MAGIC, check_magic};
-use crate::codec::{Layout, Places, Quantiser};
-use crate::coding::{Coding, CodingError, PIECE_VALUES, RunDecoder, Shape, Workspace};
+use crate::codec::{CodecError, Layout, Places, Quantiser};
+use crate::coding::{Coding, RunDecoder, Shape, Workspace};
 use std::ops::Range;
 use twox_hash::XxHash3_64;
 
-/// Values of a batch, about.
-const BATCH_VALUES: usize = 1 << 19;
+/// Values that are in the room at a time, unless it is made for less: 64 MiB of them.
+const VALUES_MAX: usize = 1 << 25;
 
 /// Room for decoding, to be used again for the next object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Decoding {
+    values_max: usize,
     /// One for each chunk that is being decoded.
     workspaces: Vec<Workspace>,
+    /// Values, chunk after chunk.
     batch: Vec<i16>,
+    /// Values of a few images.
+    few: Vec<i16>,
 }
 
 /// Of one chunk: what `imgcalc data stats` shows.
@@ -37,6 +42,24 @@ pub struct ChunkFacts {
     pub differences: bool,
 }
 
+impl Decoding {
+    /// Room for about so many values, if that is enough for one image: of more, whole images take longer to come by.
+    pub fn of_at_most(values: usize) -> Decoding {
+        Decoding {
+            values_max: values,
+            workspaces: Vec::new(),
+            batch: Vec::new(),
+            few: Vec::new(),
+        }
+    }
+}
+
+impl Default for Decoding {
+    fn default() -> Self {
+        Decoding::of_at_most(VALUES_MAX)
+    }
+}
+
 impl Footer {
     /// All values at this keep and factor, chunk after chunk in the order they are stored: for each anti-diagonal and
     /// channel, image after image. A device scatters them from there.
@@ -49,23 +72,36 @@ impl Footer {
         quant: u16,
         room: &mut Decoding,
     ) -> Result<Vec<i16>, ColumnError> {
-        let chunks = self.verified(prefix, keep)?;
-        let quantiser = Quantiser::new(self.divisor(keep, quant)?);
+        self.checked(keep, quant)?;
         let mut values = vec![0; self.layout.values(keep) * self.header.images as usize];
-        let mut rest = &mut values[..];
+        self.chunks_into(prefix, keep, quant, &mut values, room)?;
+        Ok(values)
+    }
+
+    /// The same into `out`, which has exactly their size. Memory that is used again makes this several times as fast:
+    /// an operating system takes longer to hand out new pages than they take to fill.
+    pub fn chunks_into(
+        &self,
+        prefix: &[u8],
+        keep: u16,
+        quant: u16,
+        out: &mut [i16],
+        room: &mut Decoding,
+    ) -> Result<(), ColumnError> {
+        let quantiser = Quantiser::new(self.divisor(keep, quant)?);
+        let chunks = self.verified(prefix, keep)?;
+        let expected = self.layout.values(keep) * self.header.images as usize;
+        if out.len() != expected {
+            let found = out.len();
+            return Err(CodecError::Count { expected, found }.into());
+        }
+        let mut rest = out;
         for chunk in chunks {
             let (of_chunk, after) = rest.split_at_mut(chunk.values);
             rest = after;
-            let workspace = first(&mut room.workspaces);
-            let mut decode = || -> Result<(), CodingError> {
-                let mut decoder = RunDecoder::open(chunk.bytes, self.shape(), chunk.values, workspace)?;
-                decoder.read(of_chunk)?;
-                decoder.finish()
-            };
-            decode().map_err(|error| chunk.damaged(error.into()))?;
-            quantiser.apply(of_chunk);
+            chunk.decode(self.shape(), of_chunk, quantiser, &mut room.workspaces)?;
         }
-        Ok(values)
+        Ok(())
     }
 
     /// All images' values at this keep and factor: image after image, each in storage order.
@@ -100,7 +136,7 @@ impl Footer {
         Ok(planes)
     }
 
-    /// The same of a range of the object's images, into `out`, which has exactly their size and holds zeros.
+    /// The same of a range of the object's images, into `out`, which has exactly their size; all of it is written.
     pub fn planes_into(
         &self,
         prefix: &[u8],
@@ -115,7 +151,7 @@ impl Footer {
         let expected = image_values * images.len();
         if images.end > self.header.images || out.len() != expected {
             let found = out.len();
-            return Err(crate::codec::CodecError::Count { expected, found }.into());
+            return Err(CodecError::Count { expected, found }.into());
         }
         let places = Places::new(self.layout, keep);
         let mut planes = out.chunks_exact_mut(image_values);
@@ -142,64 +178,6 @@ impl Footer {
             })
         });
         facts.collect()
-    }
-
-    /// Calls with the runs of each image of a range, one a chunk in storage order.
-    fn each_image(
-        &self,
-        prefix: &[u8],
-        keep: u16,
-        quant: u16,
-        images: Range<u32>,
-        room: &mut Decoding,
-        mut visit: impl FnMut(&[&[i16]]),
-    ) -> Result<(), ColumnError> {
-        let quantiser = Quantiser::new(self.divisor(keep, quant)?);
-        let chunks = self.verified(prefix, keep)?;
-        room.workspaces
-            .resize_with(chunks.len().max(room.workspaces.len()), Workspace::default);
-        let mut decoders = Vec::with_capacity(chunks.len());
-        for (chunk, workspace) in chunks.iter().zip(&mut room.workspaces) {
-            let decoder = RunDecoder::open(chunk.bytes, self.shape(), chunk.values, workspace);
-            decoders.push(decoder.map_err(|error| chunk.damaged(error.into()))?);
-        }
-        let image_values = self.layout.values(keep);
-        let at_once = batch_images(self.layout, image_values) as u32;
-        let whole = images.end == self.header.images;
-        let mut runs: Vec<&[i16]> = Vec::new();
-        let mut first = 0;
-        while first < images.end {
-            let of_batch = at_once.min(self.header.images - first) as usize;
-            room.batch.resize(at_once as usize * image_values, 0);
-            let mut rest = &mut room.batch[..of_batch * image_values];
-            for (chunk, decoder) in chunks.iter().zip(&mut decoders) {
-                let (values, after) = rest.split_at_mut(of_batch * chunk.run_values);
-                rest = after;
-                decoder
-                    .read(values)
-                    .map_err(|error| chunk.damaged(error.into()))?;
-                quantiser.apply(values);
-            }
-            let wanted = images.start.max(first) - first..images.end.min(first + at_once) - first;
-            for image in wanted {
-                runs.clear();
-                let mut start = 0;
-                for chunk in &chunks {
-                    let at = start + image as usize * chunk.run_values;
-                    runs.push(&room.batch[at..at + chunk.run_values]);
-                    start += of_batch * chunk.run_values;
-                }
-                visit(&runs);
-            }
-            runs = runs_of_next_batch(runs);
-            first += at_once;
-        }
-        if whole {
-            for (chunk, decoder) in chunks.iter().zip(decoders) {
-                decoder.finish().map_err(|error| chunk.damaged(error.into()))?;
-            }
-        }
-        Ok(())
     }
 
     /// The chunks of a keep after their checksums were compared.
@@ -272,6 +250,31 @@ struct VerifiedChunk<'p> {
 }
 
 impl VerifiedChunk<'_> {
+    /// Decodes its first values, as many as there is room for.
+    fn decode(
+        &self,
+        shape: Shape,
+        out: &mut [i16],
+        quantiser: Quantiser,
+        workspaces: &mut Vec<Workspace>,
+    ) -> Result<(), ColumnError> {
+        if workspaces.is_empty() {
+            workspaces.push(Workspace::default());
+        }
+        let workspace = &mut workspaces[0];
+        let decoded = RunDecoder::open(self.bytes, shape, self.values, workspace).and_then(|mut decoder| {
+            decoder.read(out)?;
+            if out.len() == self.values {
+                decoder.finish()
+            } else {
+                Ok(())
+            }
+        });
+        decoded.map_err(|error| self.damaged(error.into()))?;
+        quantiser.apply(out);
+        Ok(())
+    }
+
     fn damaged(&self, fault: ChunkFault) -> ColumnError {
         ColumnError::Chunk {
             diagonal: self.diagonal,
@@ -279,26 +282,4 @@ impl VerifiedChunk<'_> {
             fault,
         }
     }
-}
-
-/// Images decoded at a time: as many as make pieces of every chunk.
-fn batch_images(layout: Layout, image_values: usize) -> usize {
-    // A run is a multiple of the blocks, so their multiples do for all.
-    let least = (1..=PIECE_VALUES)
-        .find(|images| (images * layout.blocks()).is_multiple_of(PIECE_VALUES))
-        .unwrap_or(PIECE_VALUES);
-    least * (BATCH_VALUES / (least * image_values)).max(1)
-}
-
-/// The same room for slices of another lifetime.
-fn runs_of_next_batch<'b>(mut runs: Vec<&[i16]>) -> Vec<&'b [i16]> {
-    runs.clear();
-    runs.into_iter().map(|_| &[][..]).collect()
-}
-
-fn first(workspaces: &mut Vec<Workspace>) -> &mut Workspace {
-    if workspaces.is_empty() {
-        workspaces.push(Workspace::default());
-    }
-    &mut workspaces[0]
 }
