@@ -21,7 +21,8 @@ passes="-Cpasses=sancov-module"
 for flag in level=4 inline-8bit-counters pc-table trace-compares; do
     passes="$passes -Cllvm-args=-sanitizer-coverage-$flag"
 done
-# A merge keeps none larger; a search goes somewhat beyond.
+# A merge keeps so many of a target, none larger; a search goes somewhat beyond.
+kept=30
 kept_bytes_max=1500
 bytes_max=6000
 
@@ -41,7 +42,7 @@ folders() {
     export IMGCALC_FUZZ_SEEDS="$out/seeds/$1"
 }
 
-# The fewest inputs that take every edge, instead of what is committed; but what was once found stays.
+# Few inputs that take most edges, instead of what is committed; but what was once found stays.
 merge() {
     folders "$1"
     fewest=$out/fewest/$1
@@ -50,7 +51,8 @@ merge() {
     "$programs/$1" -set_cover_merge=1 -use_counters=0 -max_len=$kept_bytes_max "$fewest" "$out/corpus/$1" "$here/corpus/$1" \
         2>"$out/$1.log" || { tail -n 20 "$out/$1.log" >&2; return 1; }
     find "$here/corpus/$1" -type f ! -name 'found-*' -delete
-    cp "$fewest"/* "$here/corpus/$1"
+    # They were chosen in this order, each for how many edges it adds.
+    ls -tr "$fewest" | head -n $kept | while read -r name; do cp "$fewest/$name" "$here/corpus/$1"; done
     echo "$1: $(ls "$here/corpus/$1" | wc -l) inputs of $(cat "$here/corpus/$1"/* | wc -c) bytes"
 }
 
