@@ -1,13 +1,17 @@
 //! Targets for a fuzzer: one function for each kind of bytes that `shared` reads. Whatever the bytes, there must be no
 //! panic, no work or memory beyond what their header states, and an error that says what is wrong; and what does decode
-//! has to be the same by every way there is to decode it.
+//! has to be the same by every way there is to decode it, and after it was written again.
 //!
 //! Checksums would keep a fuzzer out: random bytes never have the right ones. So most targets read their input as a recipe,
-//! of which they make an object whose checksums are right.
+//! of which they make an object whose checksums are right. How much memory is too much is said in the module `memory`.
 //!
-//! The functions are used in two ways. `make fuzz` searches with libFuzzer, led by which code an input reaches; a finding is
-//! kept as a file in `corpus/TARGET`. `shared/tests/fuzz.rs` replays what is there in every test run, with a fixed number of
-//! mutations of it, on which the build tools of the rest suffice.
+//! The functions are used in two ways. `make fuzz` searches with libFuzzer, led by which code an input reaches; it needs a
+//! C++ compiler, but no other Rust than the rest. `shared/tests/fuzz.rs` replays `corpus` in every test run, with a fixed
+//! number of mutations of it.
+//!
+//! **A finding** is a file under `target/fuzz/findings/TARGET`. The program it was found by, under `target/fuzz`, shows
+//! the fault again when it is given the file's path. Once it is cured, the file is put into `corpus/TARGET` as
+//! `found-WHAT-IT-WAS`: the tests replay it, and `make fuzz MERGE=1`, which chooses the rest of the corpus anew, leaves it.
 
 mod column;
 mod image;

@@ -13,7 +13,6 @@ use imgcalc_shared::codec::place;
 use imgcalc_shared::column::{
     self, ColumnError, Decoding, FOOTER_BYTES_MAX, Footer, Header, OBJECT_VALUES_MAX, Step, TAIL_BYTES,
 };
-use std::cell::RefCell;
 use std::ops::Range;
 use twox_hash::XxHash3_64;
 
@@ -22,11 +21,6 @@ const VALUES_WRITTEN_MAX: usize = 4096;
 /// What a batch of images may take, bytes: its values, of which there are as many as a cache holds or as make pieces.
 const BATCH: usize = 1 << 20;
 const BATCH_IMAGES: usize = 256;
-
-thread_local! {
-    /// Used again for every input, as a reader uses it: what one leaves behind must be of no matter to the next.
-    static ROOM: RefCell<Decoding> = RefCell::default();
-}
 
 /// Panics if reading this object shows a fault.
 pub fn check(input: &[u8]) {
@@ -134,51 +128,51 @@ fn decoded(footer: &Footer, prefix: &[u8], quant: u16) -> Option<Vec<i16>> {
     let layout = footer.layout();
     let (of_image, of_planes) = (layout.values(keep), layout.plane_values(keep));
     let values = of_image * images as usize;
-    ROOM.with_borrow_mut(|room| {
-        let chunks = within(of_run(values), "chunks", || {
-            footer.chunks(prefix, keep, quant, room)
+    // Used again as a reader does: what one call leaves behind must be of no matter to the next.
+    let room = &mut Decoding::default();
+    let chunks = within(of_run(values), "chunks", || {
+        footer.chunks(prefix, keep, quant, room)
+    });
+    let workspaces = WORKSPACE * usize::from(keep * layout.channels());
+    let bound = A_VALUE * values + workspaces + BATCH.max(2 * BATCH_IMAGES * of_image);
+    let by_image = within(bound, "images", || footer.decode(prefix, keep, quant));
+    let mut planes_of = |images: Range<u32>| {
+        let mut planes = vec![0; of_planes * images.len()];
+        let read = within(bound, "planes", || {
+            footer.planes_into(prefix, keep, quant, images, &mut planes, room)
         });
-        let workspaces = WORKSPACE * usize::from(keep * layout.channels());
-        let bound = A_VALUE * values + workspaces + BATCH.max(2 * BATCH_IMAGES * of_image);
-        let by_image = within(bound, "images", || footer.decode(prefix, keep, quant));
-        let mut planes_of = |images: Range<u32>| {
-            let mut planes = vec![0; of_planes * images.len()];
-            let read = within(bound, "planes", || {
-                footer.planes_into(prefix, keep, quant, images, &mut planes, room)
-            });
-            read.map(|()| planes)
-        };
-        let planes = planes_of(0..images);
-        let some = images / 3..images - images / 4;
-        let planes_of_some = planes_of(some.clone());
-        match (chunks, by_image, planes) {
-            (Ok(chunks), Ok(by_image), Ok(planes)) => {
-                same_values(footer, &chunks, &by_image);
-                same_places(footer, &by_image, &planes);
-                let range = some.start as usize * of_planes..some.end as usize * of_planes;
-                assert_eq!(
-                    planes_of_some.as_deref(),
-                    Ok(&planes[range]),
-                    "some images are as among all"
-                );
-                Some(chunks)
-            }
-            (Err(of_chunks), Err(by_image), Err(planes)) => {
-                assert_eq!(by_image, planes);
-                [Some(of_chunks), Some(planes), planes_of_some.err()]
-                    .iter()
-                    .flatten()
-                    .for_each(|error| is_named(error, keep));
-                None
-            }
-            (chunks, by_image, planes) => panic!(
-                "chunks {:?}, images {:?}, planes {:?}",
-                chunks.err(),
-                by_image.err(),
-                planes.err()
-            ),
+        read.map(|()| planes)
+    };
+    let planes = planes_of(0..images);
+    let some = images / 3..images - images / 4;
+    let planes_of_some = planes_of(some.clone());
+    match (chunks, by_image, planes) {
+        (Ok(chunks), Ok(by_image), Ok(planes)) => {
+            same_values(footer, &chunks, &by_image);
+            same_places(footer, &by_image, &planes);
+            let range = some.start as usize * of_planes..some.end as usize * of_planes;
+            assert_eq!(
+                planes_of_some.as_deref(),
+                Ok(&planes[range]),
+                "some images are as among all"
+            );
+            Some(chunks)
         }
-    })
+        (Err(of_chunks), Err(by_image), Err(planes)) => {
+            assert_eq!(by_image, planes);
+            [Some(of_chunks), Some(planes), planes_of_some.err()]
+                .iter()
+                .flatten()
+                .for_each(|error| is_named(error, keep));
+            None
+        }
+        (chunks, by_image, planes) => panic!(
+            "chunks {:?}, images {:?}, planes {:?}",
+            chunks.err(),
+            by_image.err(),
+            planes.err()
+        ),
+    }
 }
 
 /// Panics unless every plane has its image's values in their places.
