@@ -41,3 +41,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn classes_of_no_values_are_nothing() {
+    // Units of 16, two classes; their map is a stream of one lane whose alphabet is 0 and whose state is the last.
+    let bytes = [4, 0, 16, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0];
+    assert_eq!(decode(&bytes, Shape::FLAT, 0), Ok(vec![]));
+}

@@ -4,7 +4,7 @@ mod common;
 
 use common::picture;
 use imgcalc_shared::codec::{Layout, Transform, place, quantise};
-use imgcalc_shared::column::{self, ColumnError, Footer, Header, Step};
+use imgcalc_shared::column::{self, ColumnError, Decoding, Footer, Header, Step};
 use imgcalc_shared::format::{Format, Size, diagonal_positions};
 use proptest::prelude::*;
 

@@ -29,13 +29,13 @@ fn check(family: Family, size: Size, channels: u16, keep: u16) {
     let layout = Layout::new(family, size, channels).unwrap();
     // Neighbours differ, and hardly any value is that of a place nobody wrote to.
     let values: Vec<i16> = (0..layout.values(keep) as u32)
-        .map(|at| (at * 40_503 + 1) as i16)
+        .map(|at| (at.wrapping_mul(40_503) + 1) as i16)
         .collect();
     let mut out = vec![7; layout.plane_values(keep)];
     place(&values, family, size, channels, keep, &mut out).unwrap();
     assert!(
         out == by_definition(&values, layout, keep),
-        "{family}, {size}, {channels} channels, keep {keep}"
+        "{family}, {size:?}, {channels} channels, keep {keep}"
     );
 }
 

@@ -195,6 +195,9 @@ impl<'a, 'r> Stream<'a, 'r> {
     /// Decodes the next values of so many units and puts them into their places on a page, which is that many units.
     pub(super) fn read(&mut self, unit: usize, units: &[u16], page: &mut [i16]) -> Result<(), CodingError> {
         let values = unit * units.len();
+        if values == 0 {
+            return Ok(());
+        }
         self.fill(values);
         let (symbols, low) = (&self.room.symbols[..values], &self.room.low);
         if self.shift == 0 {

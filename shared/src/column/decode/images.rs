@@ -36,7 +36,7 @@ impl Footer {
             workspaces,
             batch,
             few,
-            values_max,
+            ..
         } = room;
         batch.resize(all.max(batch.len()), 0);
         let mut rest = &mut batch[..all];

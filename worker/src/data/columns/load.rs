@@ -68,15 +68,9 @@ pub fn load_parts<const N: usize>(
             key: &key(&manifest.digest, stored, group),
             expected: &header(manifest, stored, group),
         };
-        let mut tried = false;
         object.decode(keep, gates, |footer, prefix| {
             let mut room = Decoding::default();
-            let again = std::mem::replace(&mut tried, true);
             for (images, out) in &mut wanted {
-                // What an earlier try left.
-                if again {
-                    out.fill(0);
-                }
                 footer.planes_into(prefix, keep, quant, images.clone(), out, &mut room)?;
             }
             Ok(())
