@@ -17,7 +17,7 @@ help:
 	@echo "make simulate-days   days of network stalls, by seed; FROM=n DAYS=n"
 	@echo "make bench-segments  what cutting a chain into segments costs in accuracy (about five minutes)"
 	@echo "make bench-ledger    what coordinators cost, beside etcd (about ten minutes); ROUNDS=n KILLS=n SECTIONS='commits ...'"
-	@echo "make bench-storage   bytes, speed and reads of columns, beside peers (about a quarter of an hour); PHOTOS=folder QUICK=1"
+	@echo "make bench-storage   bytes, speed and reads of columns, beside peers (about ten minutes); PHOTOS=folder, QUICK=1 two minutes"
 	@echo "                     SECTIONS='bytes decode import reads cold'"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
 

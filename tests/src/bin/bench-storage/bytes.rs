@@ -39,7 +39,14 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
             for (&quant, figures) in quants.iter().zip(&mut all) {
                 bench.progress(&format!("bytes: {shape}, q = {quant}"));
                 let images = ours::values(layout, &coefficients, shape.keep, quant);
-                measure(bench, layout, shape, quant, &images, figures)?;
+                let values = Values {
+                    layout,
+                    shape,
+                    quant,
+                    images: &images,
+                    columns: ours::columns(layout, &images, shape.keep),
+                };
+                measure(&mut bench.peers, &values, figures)?;
             }
         }
     }
@@ -50,71 +57,63 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(
-    bench: &mut Bench,
+/// The values of a format, as images and as columns.
+struct Values<'v> {
     layout: Layout,
     shape: Shape,
     quant: u16,
-    images: &[Vec<i16>],
-    figures: &mut Figures,
-) -> anyhow::Result<()> {
-    let columns = ours::columns(layout, images, shape.keep);
-    let peers = &mut bench.peers;
+    images: &'v [Vec<i16>],
+    columns: Columns,
+}
+
+/// Bytes of all images, and of what.
+type Bytes = Vec<(&'static str, f64)>;
+
+fn measure(peers: &mut Peers, values: &Values<'_>, figures: &mut Figures) -> anyhow::Result<()> {
     // Nothing is timed here, so both may run at once.
     let (here, there) = std::thread::scope(|scope| {
-        let here = scope.spawn(|| in_this_process(layout, shape.keep, quant, images, &columns));
-        let there = in_theirs(peers, layout, shape.keep, quant, images, &columns);
+        let here = scope.spawn(|| in_this_process(values));
+        let there = in_theirs(peers, values);
         (here.join(), there)
     });
     let here = here.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     for (name, bytes) in here.into_iter().chain(there?) {
-        figures.push(name, bytes / images.len() as f64);
+        figures.push(name, bytes / values.images.len() as f64);
     }
     Ok(())
 }
 
 /// What ours, its bounds and zstd take.
-fn in_this_process(
-    layout: Layout,
-    keep: u16,
-    quant: u16,
-    images: &[Vec<i16>],
-    columns: &Columns,
-) -> anyhow::Result<Vec<(&'static str, f64)>> {
-    let object = ours::object(layout, keep, quant, images)?;
+fn in_this_process(of: &Values<'_>) -> anyhow::Result<Bytes> {
+    let object = ours::object(of.layout, of.shape.keep, of.quant, of.images)?;
+    let columns = &of.columns;
     let mut bytes = vec![
         (OURS, object.len() as f64),
         (COLUMN_BOUND, bound::order_0(&columns.values, &columns.columns)),
         (CHUNK_BOUND, bound::order_0(&columns.values, &columns.chunks)),
     ];
     for (name, level) in [(ZSTD_3, 3), (ZSTD_19, 19)] {
-        let frames = zstd_peer::encode(images, level)?;
+        let frames = zstd_peer::encode(of.images, level)?;
         bytes.push((name, frames.iter().map(|frame| frame.len() as f64).sum()));
     }
     Ok(bytes)
 }
 
 /// What the peers of the other process take.
-fn in_theirs(
-    peers: &mut Peers,
-    layout: Layout,
-    keep: u16,
-    quant: u16,
-    images: &[Vec<i16>],
-    columns: &Columns,
-) -> anyhow::Result<Vec<(&'static str, f64)>> {
+fn in_theirs(peers: &mut Peers, of: &Values<'_>) -> anyhow::Result<Bytes> {
+    let (keep, count) = (of.shape.keep, of.images.len());
     let mut bytes = Vec::new();
-    let column = ours::for_peers(layout, images, keep, columns);
+    let column = ours::for_peers(of.layout, of.images, keep, &of.columns);
     let file = peers.hand_over("column.i16", column)?;
     for (peer, name) in COLUMNS {
-        bytes.push((name, peers.write(peer, &file, &columns.chunks)?));
+        bytes.push((name, peers.write(peer, &file, &of.columns.chunks)?));
     }
-    let file = peers.hand_over("triangles.i16", images.iter().flatten().copied())?;
-    bytes.push((DEFLATE, peers.write_per_image("deflate", &file, images.len())?.0));
+    let file = peers.hand_over("triangles.i16", of.images.iter().flatten().copied())?;
+    bytes.push((DEFLATE, peers.write_per_image("deflate", &file, count)?.0));
     // Slow, and never near the others.
-    if quant == NPZ_QUANT {
-        let file = peers.hand_over("planes.i16", planes(layout, keep, images)?)?;
-        bytes.push((NPZ, peers.write_per_image("npz", &file, images.len())?.0));
+    if of.quant == NPZ_QUANT {
+        let file = peers.hand_over("planes.i16", planes(of.layout, keep, of.images)?)?;
+        bytes.push((NPZ, peers.write_per_image("npz", &file, count)?.0));
     }
     Ok(bytes)
 }
