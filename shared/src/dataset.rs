@@ -7,7 +7,8 @@
 use crate::digest::Digest;
 use crate::envelope::{self, BadEnvelope};
 use crate::format::Size;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::ops::Range;
 
 /// Images of a row group unless a dataset says otherwise.
@@ -55,6 +56,7 @@ pub struct Manifest {
     /// Digest over everything below that decides what is trained on: see [`Manifest::computed_digest`].
     pub digest: Digest,
     /// Class names; a label is an index into them.
+    #[serde(deserialize_with = "classes")]
     pub classes: Vec<String>,
     /// Size of every image.
     pub size: Size,
@@ -187,6 +189,30 @@ impl Manifest {
     }
 }
 
+/// Class names, refused at the first too many: an empty name takes eight times the memory of its bytes in a manifest.
+fn classes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Classes;
+    impl<'de> Visitor<'de> for Classes {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "at most {CLASSES_MAX} class names")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Vec<String>, A::Error> {
+            let mut classes = Vec::new();
+            while let Some(name) = names.next_element()? {
+                if classes.len() == CLASSES_MAX {
+                    return Err(A::Error::invalid_length(CLASSES_MAX + 1, &self));
+                }
+                classes.push(name);
+            }
+            Ok(classes)
+        }
+    }
+    deserializer.deserialize_seq(Classes)
+}
+
 /// Key of the manifest of a dataset.
 pub fn manifest_key(digest: &Digest) -> String {
     format!("datasets/{digest}/manifest")
@@ -262,9 +288,13 @@ mod tests {
         let mut wrong = manifest.clone();
         wrong.splits.train = 80;
         assert!(Manifest::from_bytes(&wrong.to_bytes()).is_err());
-        let mut wrong = manifest;
+        let mut wrong = manifest.clone();
         wrong.classes.push("bird".into());
         assert!(Manifest::from_bytes(&wrong.to_bytes()).is_err());
+        let mut wrong = manifest;
+        wrong.classes.resize(CLASSES_MAX + 1, String::new());
+        let refused = Manifest::from_bytes(&wrong.to_bytes()).unwrap_err().to_string();
+        assert!(refused.contains("at most 65535 class names"), "{refused}");
     }
 
     #[test]

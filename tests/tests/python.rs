@@ -92,7 +92,10 @@ fn build_columns(sandbox: &Sandbox) {
     sandbox.built("data", &spec, &[]);
     for factor in ["-q1/", "-q20/"] {
         let all = sandbox.objects("base", "columns/", "");
-        let columns = all.iter().filter(|file| file.to_string_lossy().contains(factor)).count();
+        let columns = all
+            .iter()
+            .filter(|file| file.to_string_lossy().contains(factor))
+            .count();
         assert_eq!(columns, ROW_GROUPS, "{all:?}");
     }
 }

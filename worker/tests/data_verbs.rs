@@ -86,7 +86,9 @@ fn an_import_says_how_large_its_columns_are_for_each_keep() {
     let stats = json(&["data", "stats", "pets", "--base", &pets.url]);
     assert_eq!(stats["columns"], pets.summary["columns"]);
     assert_eq!(stats["source_bytes"], source);
-    let of_family = json(&["data", "stats", "pets", "--base", &pets.url, "--family", "1x1-b16"]);
+    let of_family = json(&[
+        "data", "stats", "pets", "--base", &pets.url, "--family", "1x1-b16",
+    ]);
     assert_eq!(of_family["columns"].as_array().unwrap()[..], families[1..]);
 }
 
@@ -178,7 +180,15 @@ fn columns_end(object: &[u8]) -> usize {
 #[test]
 fn stats_of_columns_count_what_they_hold_and_how_it_is_coded() {
     let pets = pets();
-    let words = ["data", "stats", "pets", "--base", &pets.url, "--columns", "1x1-b8-k6-q1"];
+    let words = [
+        "data",
+        "stats",
+        "pets",
+        "--base",
+        &pets.url,
+        "--columns",
+        "1x1-b8-k6-q1",
+    ];
     let stats = json(&words);
     let diagonals = stats["diagonals"].as_array().unwrap();
     assert_eq!(diagonals.len(), 6);
@@ -205,7 +215,15 @@ fn stats_of_columns_count_what_they_hold_and_how_it_is_coded() {
         );
     }
     assert!(stdout(&words).contains("bits/value"));
-    let other = ["data", "stats", "pets", "--base", &pets.url, "--columns", "4x4-b8-k2-q20"];
+    let other = [
+        "data",
+        "stats",
+        "pets",
+        "--base",
+        &pets.url,
+        "--columns",
+        "4x4-b8-k2-q20",
+    ];
     let said = refused(&other);
     assert!(
         said.contains("there are no columns 4x4-b8-k2-q20") && said.contains("1x1-b16-k3-q20"),

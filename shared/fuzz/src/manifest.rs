@@ -7,7 +7,7 @@
 
 use super::input::Input;
 use super::memory::{is_readable, within};
-use imgcalc_shared::dataset::Manifest;
+use imgcalc_shared::dataset::{self, Manifest};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::envelope;
 
@@ -68,11 +68,8 @@ fn inspect(object: &[u8]) {
 
 fn name(object: &[u8]) {
     let bound = A_BYTE * object.len() + 4096;
-    match within(bound, "a name", || envelope::open::<Digest>(NAME, 1, object)) {
-        Ok(digest) => assert_eq!(
-            envelope::open(NAME, 1, &envelope::seal(NAME, 1, &digest)),
-            Ok(digest)
-        ),
+    match within(bound, "a name", || dataset::open_name(object)) {
+        Ok(digest) => assert_eq!(dataset::open_name(&dataset::seal_name(&digest)), Ok(digest)),
         Err(error) => is_readable(&error),
     }
 }

@@ -196,6 +196,7 @@ pub fn manifests() -> Vec<Vec<u8>> {
             reason: "it is empty".into(),
         }],
         skipped_count: 3,
+        source_bytes: Some(90),
     };
     manifest.digest = manifest.computed_digest();
     let value = serde_json::to_vec(&manifest).expect("a manifest serialises");
