@@ -4,11 +4,10 @@
 //! columns is one prefix a row group; ideal is one request for the footer and one for the prefix of each.
 
 use crate::Bench;
-use crate::import::link;
+use crate::import::{self, link};
 use crate::ours;
 use crate::table::Table;
 use anyhow::Context;
-use imgcalc_tests::programs;
 use imgcalc_tests::spec::Spec;
 use imgcalc_tests::store::{self, Answered, FaultProxy, S3Server};
 use std::collections::BTreeSet;
@@ -153,7 +152,7 @@ fn fetch(server: &S3Server, path: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 fn imgcalc(proxy: &FaultProxy, arguments: &[&str]) -> anyhow::Result<()> {
-    let status = programs::imgcalc()
+    let status = import::imgcalc()
         .args(arguments)
         .envs(store::env(&proxy.address()))
         .stdout(Stdio::null())

@@ -11,7 +11,7 @@ use imgcalc_shared::codec::Picture;
 use imgcalc_tests::programs;
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Names of every JPEG file: enough work that starting a program does not count; 800 MB of pixels.
@@ -141,6 +141,15 @@ pub fn link(root: &Path, quality: u16, links: usize) -> anyhow::Result<PathBuf> 
     Ok(folder)
 }
 
+/// The program as anyone starts it, without what `make bench-storage` tells its own allocator.
+pub fn imgcalc() -> Command {
+    let mut command = programs::imgcalc();
+    command
+        .env_remove("MALLOC_MMAP_MAX_")
+        .env_remove("MALLOC_TRIM_THRESHOLD_");
+    command
+}
+
 /// Seconds of wall time of one import into a fresh base.
 fn imported(root: &Path, folder: &Path) -> anyhow::Result<f64> {
     let base = root.join("import-base");
@@ -148,7 +157,7 @@ fn imported(root: &Path, folder: &Path) -> anyhow::Result<f64> {
         std::fs::remove_dir_all(&base)?;
     }
     let began = Instant::now();
-    let status = programs::imgcalc()
+    let status = imgcalc()
         .args(["data", "import"])
         .arg(folder)
         .arg(format!("--base=file://{}", base.display()))

@@ -13,6 +13,9 @@
 //! Without arguments all of them run. `QUICK=1` takes four formats, one factor, fewer crops and fewer rounds. Tables are
 //! written to stdout as Markdown, progress to stderr. Speeds are in CPU time of one core unless a table says otherwise;
 //! peers that bring threads have theirs counted too.
+//!
+//! `make` tells the allocator to keep what was freed, here and in the peers' process: a decoder that returns hundreds of
+//! megabytes would otherwise be timed together with the kernel, which zeroes fresh pages in as long again.
 
 mod bound;
 mod bytes;
