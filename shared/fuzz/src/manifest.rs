@@ -9,7 +9,6 @@ use super::input::Input;
 use super::memory::{is_readable, within};
 use imgcalc_shared::dataset::{self, Manifest};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::envelope;
 
 const WHAT: &str = "imgcalc-manifest";
 const NAME: &str = "imgcalc-dataset-name";

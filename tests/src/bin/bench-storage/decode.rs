@@ -37,7 +37,7 @@ struct Subject {
 /// What is decoded into, kept between rounds as a reader would.
 struct Room {
     decoding: Decoding,
-    /// Zero outside the triangles.
+    chunks: Vec<i16>,
     planes: Vec<i16>,
     images: Vec<i16>,
     from: Vec<u8>,
@@ -50,6 +50,7 @@ pub fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let jpegs = Jpegs::prepare(bench)?;
     let mut room = Room {
         decoding: Decoding::default(),
+        chunks: Vec::new(),
         planes: Vec::new(),
         images: Vec::new(),
         from: vec![1; COPY_BYTES],
@@ -143,8 +144,10 @@ fn check(subject: &Subject, images: &[Vec<i16>], room: &mut Room) -> anyhow::Res
 fn round(bench: &mut Bench, subject: &Subject, room: &mut Room, seconds: &mut Figures) -> anyhow::Result<()> {
     let (keep, count) = (subject.shape.keep, subject.images as f64);
     let values = subject.layout.values(keep);
-    let (given, spent) = timed(|| ours::chunks(&subject.object, keep, QUANT, &mut room.decoding));
-    anyhow::ensure!(given?.len() == values * subject.images);
+    let (done, spent) =
+        timed(|| ours::chunks_into(&subject.object, keep, QUANT, &mut room.chunks, &mut room.decoding));
+    done?;
+    anyhow::ensure!(room.chunks.len() == values * subject.images);
     seconds.push(CHUNKS, spent / count);
     let (done, spent) =
         timed(|| ours::planes_into(&subject.object, keep, QUANT, &mut room.planes, &mut room.decoding));

@@ -46,13 +46,14 @@ impl Factors {
         self.bytes.push(OWN_SETS, sum as f64 / count);
 
         let (mut of_one, mut of_own) = (Vec::new(), Vec::new());
-        let mut room = Decoding::default();
+        let (mut values, mut room) = (Vec::new(), Decoding::default());
         for _ in 0..rounds {
             let mut spent = [0.0; 2];
             for (&quant, own) in QUANTS.iter().zip(&own) {
                 for (object, spent) in [&one, own].into_iter().zip(&mut spent) {
-                    let (values, seconds) = timed(|| ours::chunks(object, shape.keep, quant, &mut room));
-                    values?;
+                    let (done, seconds) =
+                        timed(|| ours::chunks_into(object, shape.keep, quant, &mut values, &mut room));
+                    done?;
                     *spent += seconds;
                 }
             }

@@ -73,11 +73,19 @@ pub fn footer(object: &[u8]) -> anyhow::Result<Footer> {
 }
 
 /// A prefix as values, ready to be scattered on a device.
-pub fn chunks(object: &[u8], keep: u16, quant: u16, room: &mut Decoding) -> anyhow::Result<Vec<i16>> {
-    Ok(footer(object)?.chunks(object, keep, quant, room)?)
+pub fn chunks_into(
+    object: &[u8],
+    keep: u16,
+    quant: u16,
+    out: &mut Vec<i16>,
+    room: &mut Decoding,
+) -> anyhow::Result<()> {
+    let footer = footer(object)?;
+    out.resize(footer.layout().values(keep) * footer.header().images as usize, 0);
+    Ok(footer.chunks_into(object, keep, quant, out, room)?)
 }
 
-/// A prefix as image-major planes, into a buffer that holds zeros outside the triangles.
+/// A prefix as image-major planes, into a buffer of their size.
 pub fn planes_into(
     object: &[u8],
     keep: u16,
