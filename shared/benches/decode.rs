@@ -238,7 +238,7 @@ fn made_up(seed: u64) -> Vec<u8> {
                 *level += strength * (light + 0.25 * at(1 + channel as u64));
             }
         }
-        strength *= 0.35 + 0.35 * busy;
+        strength *= 0.5 + 0.25 * busy;
     }
     let mut grain = 0;
     let sample = |level: f64| {
