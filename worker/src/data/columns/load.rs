@@ -11,6 +11,7 @@ use imgcalc_shared::dataset::Manifest;
 use imgcalc_shared::format::Format;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 /// What is wanted of one row group: images of it, and where they go.
 type Wanted<'a> = Vec<(Range<u32>, &'a mut [i16])>;
@@ -62,6 +63,9 @@ pub fn load_parts<const N: usize>(
             rest = after;
         }
     }
+    // As many as decode at a time: memory that was used before is not to be asked for again.
+    let rooms: Mutex<Vec<Decoding>> = Mutex::default();
+    let free = || rooms.lock().unwrap_or_else(PoisonError::into_inner);
     let decode = |(group, mut wanted): (u32, Wanted), gates: &Gates| {
         let object = Object {
             base,
@@ -69,10 +73,11 @@ pub fn load_parts<const N: usize>(
             expected: &header(manifest, stored, group),
         };
         object.decode(keep, gates, |footer, prefix| {
-            let mut room = Decoding::default();
+            let mut room = free().pop().unwrap_or_default();
             for (images, out) in &mut wanted {
                 footer.planes_into(prefix, keep, quant, images.clone(), out, &mut room)?;
             }
+            free().push(room);
             Ok(())
         })
     };
