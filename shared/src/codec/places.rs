@@ -10,7 +10,7 @@ use super::tuples::{TUPLE, one_by_one, side_by_side};
 use multiversion::multiversion;
 
 /// From so many blocks on, one row of a coefficient in all blocks is long enough.
-const MANY_BLOCKS: usize = 16;
+const MANY_BLOCKS: usize = 32;
 
 /// Where the values of every run of an image go in its planes.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 
 use crate::Bench;
 use crate::bytes::planes;
-use crate::clock::{copy, median, median_ratio, timed};
+use crate::clock::{copy, median, median_ratio, timed_again};
 use crate::figures::Figures;
 use crate::formats::{self, Shape};
 use crate::jpeg::{self, Jpegs};
@@ -140,17 +140,17 @@ fn check(subject: &Subject, images: &[Vec<i16>], room: &mut Room) -> anyhow::Res
     Ok(())
 }
 
-/// Everything but JPEG once; seconds an image.
+/// Everything but JPEG once after it was warmed up; seconds an image.
 fn round(bench: &mut Bench, subject: &Subject, room: &mut Room, seconds: &mut Figures) -> anyhow::Result<()> {
     let (keep, count) = (subject.shape.keep, subject.images as f64);
     let values = subject.layout.values(keep);
     let (done, spent) =
-        timed(|| ours::chunks_into(&subject.object, keep, QUANT, &mut room.chunks, &mut room.decoding));
+        timed_again(|| ours::chunks_into(&subject.object, keep, QUANT, &mut room.chunks, &mut room.decoding));
     done?;
     anyhow::ensure!(room.chunks.len() == values * subject.images);
     seconds.push(CHUNKS, spent / count);
     let (done, spent) =
-        timed(|| ours::planes_into(&subject.object, keep, QUANT, &mut room.planes, &mut room.decoding));
+        timed_again(|| ours::planes_into(&subject.object, keep, QUANT, &mut room.planes, &mut room.decoding));
     done?;
     seconds.push(PLANES, spent / count);
     seconds.push(COPY, copy(&room.from, &mut room.to));
@@ -160,7 +160,7 @@ fn round(bench: &mut Bench, subject: &Subject, room: &mut Room, seconds: &mut Fi
             seconds.push(name, bench.peers.read(peer, &subject.lengths, None)? / count);
         }
     }
-    let (done, spent) = timed(|| zstd_peer::decode(&subject.frames, values, &mut room.images));
+    let (done, spent) = timed_again(|| zstd_peer::decode(&subject.frames, values, &mut room.images));
     done?;
     seconds.push(ZSTD_3, spent / count);
     for (peer, name) in [
