@@ -308,7 +308,7 @@ fn columns_in_memory_serve_the_next_link_and_weights_are_checked_before_use() {
         unreachable!()
     };
     *start = Start::Weights(first.id());
-    *input = imgcalc_shared::task::Input::Format("1x1-b8-k1-q50".parse().unwrap());
+    *input = imgcalc_shared::task::Input::Format("1x1-b8-k1-q20".parse().unwrap());
     let ask = |runner: &mut Runner, task: &Task, weights: Option<ObjectRef>| {
         runner.ask(&Request::Job(Box::new(Job {
             task: task.clone(),
