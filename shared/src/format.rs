@@ -38,7 +38,7 @@ pub struct Size {
     pub width: u32,
 }
 
-/// Sampling × block size: all formats that share one set of columns.
+/// Sampling × block size: all formats that have the same coefficients, and of one factor the same columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Family {
     /// Which pixels are stored.

@@ -180,16 +180,9 @@ fn columns_end(object: &[u8]) -> usize {
 #[test]
 fn stats_of_columns_count_what_they_hold_and_how_it_is_coded() {
     let pets = pets();
-    let words = [
-        "data",
-        "stats",
-        "pets",
-        "--base",
-        &pets.url,
-        "--columns",
-        "1x1-b8-k6-q1",
-    ];
-    let stats = json(&words);
+    let words = |columns| ["data", "stats", "pets", "--base", &pets.url, "--columns", columns];
+    let ours = words("1x1-b8-k6-q1");
+    let stats = json(&ours);
     let diagonals = stats["diagonals"].as_array().unwrap();
     assert_eq!(diagonals.len(), 6);
     let planes = pets.planes("1x1-b8-k1-q1", 0..20);
@@ -214,17 +207,8 @@ fn stats_of_columns_count_what_they_hold_and_how_it_is_coded() {
             "{diagonal}"
         );
     }
-    assert!(stdout(&words).contains("bits/value"));
-    let other = [
-        "data",
-        "stats",
-        "pets",
-        "--base",
-        &pets.url,
-        "--columns",
-        "4x4-b8-k2-q20",
-    ];
-    let said = refused(&other);
+    assert!(stdout(&ours).contains("bits/value"));
+    let said = refused(&words("4x4-b8-k2-q20"));
     assert!(
         said.contains("there are no columns 4x4-b8-k2-q20") && said.contains("1x1-b16-k3-q20"),
         "{said}"

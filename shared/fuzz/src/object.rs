@@ -18,9 +18,6 @@ use twox_hash::XxHash3_64;
 
 /// Most values an object is written again with: choosing codings takes its time.
 const VALUES_WRITTEN_MAX: usize = 4096;
-/// What a batch of images may take, bytes: its values, of which there are as many as a cache holds or as make pieces.
-const BATCH: usize = 1 << 20;
-const BATCH_IMAGES: usize = 256;
 
 /// Panics if reading this object shows a fault.
 pub fn check(input: &[u8]) {
@@ -134,7 +131,7 @@ fn decoded(footer: &Footer, prefix: &[u8], quant: u16) -> Option<Vec<i16>> {
         footer.chunks(prefix, keep, quant, room)
     });
     let workspaces = WORKSPACE * usize::from(keep * layout.channels());
-    let bound = A_VALUE * values + workspaces + BATCH.max(2 * BATCH_IMAGES * of_image);
+    let bound = A_VALUE * values + workspaces;
     let by_image = within(bound, "images", || footer.decode(prefix, keep, quant));
     let mut planes_of = |images: Range<u32>| {
         let mut planes = vec![0; of_planes * images.len()];

@@ -47,7 +47,7 @@ impl PyFormat {
         self.0.side()
     }
 
-    /// Sampling and block size: formats of one family share their columns.
+    /// Sampling and block size: formats of one family and factor share their columns.
     #[getter]
     fn family(&self) -> String {
         self.0.family().to_string()

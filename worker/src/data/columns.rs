@@ -1,7 +1,7 @@
 //! Columns of datasets: one object for each row group and factor of a family.
 //!
-//! They are stored divided: the values of a factor that is used take a tenth of the bytes of the undivided ones, which
-//! would serve every factor. One set serves every keep up to the stored one.
+//! They are stored divided: undivided ones would serve every factor, but take more bytes than those of all factors that
+//! are used together (the README's "What columns cost"). One set serves every keep up to the stored one.
 
 mod ahead;
 mod coefficients;

@@ -65,7 +65,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub classes: Vec<String>,
     /// Also make the columns of these formats, for example 1x1-b8-k8-q50,1x1-b32-k16-q50. They serve smaller keeps too,
-    /// and those of q1 every factor, for ten to twenty times the bytes of q50. A build makes what it lacks by itself
+    /// and those of q1 every factor, for 3 to 18 times the bytes of q50. A build makes what it lacks by itself
     #[arg(long, value_name = "FORMAT,…", value_delimiter = ',')]
     pub columns: Vec<Format>,
     /// What to do about a corrupt, empty or unsupported image

@@ -25,7 +25,7 @@ class Format:
         """Side of the square a block fills in the planes: the smaller of keep and block."""
     @property
     def family(self) -> str:
-        """Sampling and block size: formats of one family share their columns."""
+        """Sampling and block size: formats of one family and factor share their columns."""
     def serves(self, wanted: Format) -> bool:
         """Whether columns stored as this format hold all that another needs."""
     def shape(self, height: int, width: int, channels: int = 3) -> tuple[int, int, int]:

@@ -80,7 +80,8 @@ class Columns:
 
     def _lacking(self, there: dict[str, int], served: range) -> DataError:
         format, url = self._format, self._base.url
-        what = f"there are no columns of {format.family} with keep {format.keep} or more, divided by {format.quant} or undivided,"
+        wanted = f"keep {format.keep} or more, divided by {format.quant} or undivided,"
+        what = f"there are no columns of {format.family} with {wanted}"
         if served:
             key = self._manifest.columns_key(self.stored, served.stop)
             return DataError(
