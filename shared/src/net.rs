@@ -2,6 +2,7 @@
 //! The engine runs what this describes; whoever only plans reads it.
 
 mod layer;
+mod mobilenet_v3;
 mod resnet;
 mod small_resnet;
 mod walk;
@@ -95,8 +96,9 @@ pub fn layers(net: &Net, channels: u16, classes: u16) -> Result<Vec<Layer>, NetE
         Net::SmallResnet { width, blocks } => {
             small_resnet::layers((*width).into(), blocks, channels, classes)
         }
+        Net::MobilenetV3Small {} => Ok(mobilenet_v3::small(channels, classes)),
         Net::Resnet18 {} => Ok(resnet::resnet18(channels, classes)),
-        Net::Resnet50 {} | Net::MobilenetV3Small {} | Net::EfficientnetB3 {} | Net::ShufflenetV2X1_0 {} => {
+        Net::Resnet50 {} | Net::EfficientnetB3 {} | Net::ShufflenetV2X1_0 {} => {
             Err(NetError(format!("{net:?} is not there yet")))
         }
     }

@@ -279,4 +279,9 @@ mod tests {
     fn gradients_reach_every_variable_of_resnet18() {
         gradients_reach_every_variable(Net::Resnet18 {});
     }
+
+    #[test]
+    fn gradients_reach_every_variable_of_mobilenet_v3_small() {
+        gradients_reach_every_variable(Net::MobilenetV3Small {});
+    }
 }

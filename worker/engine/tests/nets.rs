@@ -75,3 +75,8 @@ fn trains_and_resumes_bit_for_bit(net: Net) {
 fn resnet18_trains_and_resumes() {
     trains_and_resumes_bit_for_bit(Net::Resnet18 {});
 }
+
+#[test]
+fn mobilenet_v3_small_trains_and_resumes() {
+    trains_and_resumes_bit_for_bit(Net::MobilenetV3Small {});
+}

@@ -168,3 +168,8 @@ fn equals_torchvision(name: &str) {
 fn resnet18_equals_torchvisions() {
     equals_torchvision("resnet18");
 }
+
+#[test]
+fn mobilenet_v3_small_equals_torchvisions() {
+    equals_torchvision("mobilenet_v3_small");
+}
