@@ -4,6 +4,7 @@
 mod layer;
 mod mobilenet_v3;
 mod resnet;
+mod shufflenet_v2;
 mod small_resnet;
 mod walk;
 
@@ -97,10 +98,9 @@ pub fn layers(net: &Net, channels: u16, classes: u16) -> Result<Vec<Layer>, NetE
             small_resnet::layers((*width).into(), blocks, channels, classes)
         }
         Net::MobilenetV3Small {} => Ok(mobilenet_v3::small(channels, classes)),
+        Net::ShufflenetV2X1_0 {} => Ok(shufflenet_v2::x1_0(channels, classes)),
         Net::Resnet18 {} => Ok(resnet::resnet18(channels, classes)),
-        Net::Resnet50 {} | Net::EfficientnetB3 {} | Net::ShufflenetV2X1_0 {} => {
-            Err(NetError(format!("{net:?} is not there yet")))
-        }
+        Net::Resnet50 {} | Net::EfficientnetB3 {} => Err(NetError(format!("{net:?} is not there yet"))),
     }
 }
 

@@ -284,4 +284,9 @@ mod tests {
     fn gradients_reach_every_variable_of_mobilenet_v3_small() {
         gradients_reach_every_variable(Net::MobilenetV3Small {});
     }
+
+    #[test]
+    fn gradients_reach_every_variable_of_shufflenet_v2_x1_0() {
+        gradients_reach_every_variable(Net::ShufflenetV2X1_0 {});
+    }
 }

@@ -80,3 +80,8 @@ fn resnet18_trains_and_resumes() {
 fn mobilenet_v3_small_trains_and_resumes() {
     trains_and_resumes_bit_for_bit(Net::MobilenetV3Small {});
 }
+
+#[test]
+fn shufflenet_v2_x1_0_trains_and_resumes() {
+    trains_and_resumes_bit_for_bit(Net::ShufflenetV2X1_0 {});
+}

@@ -173,3 +173,8 @@ fn resnet18_equals_torchvisions() {
 fn mobilenet_v3_small_equals_torchvisions() {
     equals_torchvision("mobilenet_v3_small");
 }
+
+#[test]
+fn shufflenet_v2_x1_0_equals_torchvisions() {
+    equals_torchvision("shufflenet_v2_x1_0");
+}
