@@ -97,10 +97,11 @@ pub fn layers(net: &Net, channels: u16, classes: u16) -> Result<Vec<Layer>, NetE
         Net::SmallResnet { width, blocks } => {
             small_resnet::layers((*width).into(), blocks, channels, classes)
         }
-        Net::MobilenetV3Small {} => Ok(mobilenet_v3::small(channels, classes)),
-        Net::ShufflenetV2X1_0 {} => Ok(shufflenet_v2::x1_0(channels, classes)),
         Net::Resnet18 {} => Ok(resnet::resnet18(channels, classes)),
-        Net::Resnet50 {} | Net::EfficientnetB3 {} => Err(NetError(format!("{net:?} is not there yet"))),
+        Net::Resnet50 {} => Ok(resnet::resnet50(channels, classes)),
+        Net::MobilenetV3Small {} => Ok(mobilenet_v3::small(channels, classes)),
+        Net::EfficientnetB3 {} => Err(NetError(format!("{net:?} is not there yet"))),
+        Net::ShufflenetV2X1_0 {} => Ok(shufflenet_v2::x1_0(channels, classes)),
     }
 }
 
@@ -149,7 +150,12 @@ mod tests {
         }
     }
 
-    const PUBLISHED: [(Net, u16, u64, u64); 1] = [(Net::Resnet18 {}, 224, 11_689_512, 1814)];
+    const PUBLISHED: [(Net, u16, u64, u64); 4] = [
+        (Net::Resnet18 {}, 224, 11_689_512, 1814),
+        (Net::Resnet50 {}, 224, 25_557_032, 4089),
+        (Net::MobilenetV3Small {}, 224, 2_542_856, 57),
+        (Net::ShufflenetV2X1_0 {}, 224, 2_278_604, 145),
+    ];
 
     #[test]
     fn each_net_takes_the_smallest_input_it_states_and_none_below() {

@@ -289,4 +289,9 @@ mod tests {
     fn gradients_reach_every_variable_of_shufflenet_v2_x1_0() {
         gradients_reach_every_variable(Net::ShufflenetV2X1_0 {});
     }
+
+    #[test]
+    fn gradients_reach_every_variable_of_resnet50() {
+        gradients_reach_every_variable(Net::Resnet50 {});
+    }
 }

@@ -85,3 +85,8 @@ fn mobilenet_v3_small_trains_and_resumes() {
 fn shufflenet_v2_x1_0_trains_and_resumes() {
     trains_and_resumes_bit_for_bit(Net::ShufflenetV2X1_0 {});
 }
+
+#[test]
+fn resnet50_trains_and_resumes() {
+    trains_and_resumes_bit_for_bit(Net::Resnet50 {});
+}

@@ -178,3 +178,8 @@ fn mobilenet_v3_small_equals_torchvisions() {
 fn shufflenet_v2_x1_0_equals_torchvisions() {
     equals_torchvision("shufflenet_v2_x1_0");
 }
+
+#[test]
+fn resnet50_equals_torchvisions() {
+    equals_torchvision("resnet50");
+}
