@@ -1,6 +1,7 @@
 //! What a net consists of, as plain values: layers, their variables by name, and what follows from them without running it.
 //! The engine runs what this describes; whoever only plans reads it.
 
+mod efficientnet;
 mod layer;
 mod mobilenet_v3;
 mod resnet;
@@ -100,7 +101,7 @@ pub fn layers(net: &Net, channels: u16, classes: u16) -> Result<Vec<Layer>, NetE
         Net::Resnet18 {} => Ok(resnet::resnet18(channels, classes)),
         Net::Resnet50 {} => Ok(resnet::resnet50(channels, classes)),
         Net::MobilenetV3Small {} => Ok(mobilenet_v3::small(channels, classes)),
-        Net::EfficientnetB3 {} => Err(NetError(format!("{net:?} is not there yet"))),
+        Net::EfficientnetB3 {} => Ok(efficientnet::b3(channels, classes)),
         Net::ShufflenetV2X1_0 {} => Ok(shufflenet_v2::x1_0(channels, classes)),
     }
 }
@@ -150,10 +151,11 @@ mod tests {
         }
     }
 
-    const PUBLISHED: [(Net, u16, u64, u64); 4] = [
+    const PUBLISHED: [(Net, u16, u64, u64); 5] = [
         (Net::Resnet18 {}, 224, 11_689_512, 1814),
         (Net::Resnet50 {}, 224, 25_557_032, 4089),
         (Net::MobilenetV3Small {}, 224, 2_542_856, 57),
+        (Net::EfficientnetB3 {}, 300, 12_233_232, 1827),
         (Net::ShufflenetV2X1_0 {}, 224, 2_278_604, 145),
     ];
 

@@ -294,4 +294,9 @@ mod tests {
     fn gradients_reach_every_variable_of_resnet50() {
         gradients_reach_every_variable(Net::Resnet50 {});
     }
+
+    #[test]
+    fn gradients_reach_every_variable_of_efficientnet_b3() {
+        gradients_reach_every_variable(Net::EfficientnetB3 {});
+    }
 }

@@ -90,3 +90,8 @@ fn shufflenet_v2_x1_0_trains_and_resumes() {
 fn resnet50_trains_and_resumes() {
     trains_and_resumes_bit_for_bit(Net::Resnet50 {});
 }
+
+#[test]
+fn efficientnet_b3_trains_and_resumes() {
+    trains_and_resumes_bit_for_bit(Net::EfficientnetB3 {});
+}

@@ -183,3 +183,8 @@ fn shufflenet_v2_x1_0_equals_torchvisions() {
 fn resnet50_equals_torchvisions() {
     equals_torchvision("resnet50");
 }
+
+#[test]
+fn efficientnet_b3_equals_torchvisions() {
+    equals_torchvision("efficientnet_b3");
+}
