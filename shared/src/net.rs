@@ -56,8 +56,12 @@ pub fn parameters(net: &Net, channels: u16, classes: u16) -> Result<u64, NetErro
 /// The smallest height and width a net takes.
 pub fn side_min(net: &Net) -> Result<u16, NetError> {
     let layers = layers(net, 1, 1)?;
-    walk::side_min(&layers, SIDE_MAX)
-        .ok_or_else(|| NetError(format!("the net takes no image of {SIDE_MAX}x{SIDE_MAX} or less")))
+    walk::side_min(&layers, SIDE_MAX).ok_or_else(|| {
+        NetError(format!(
+            "{} takes no image of {SIDE_MAX}x{SIDE_MAX} or less",
+            net.name()
+        ))
+    })
 }
 
 /// Refuses images that are too small for a net.
@@ -65,7 +69,8 @@ pub fn check_shape(net: &Net, shape: InputShape) -> Result<(), NetError> {
     let side = side_min(net)?;
     if shape.height < side || shape.width < side {
         return Err(NetError(format!(
-            "images of {shape} are too small for the net: the smallest it takes are {}x{side}x{side}",
+            "images of {shape} are too small for {}: the smallest it takes are {}x{side}x{side}",
+            net.name(),
             shape.channels
         )));
     }

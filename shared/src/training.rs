@@ -27,6 +27,29 @@ pub enum Net {
     ShufflenetV2X1_0 {},
 }
 
+impl Net {
+    /// The nets that their name alone decides.
+    pub const PUBLISHED: [Net; 5] = [
+        Net::Resnet18 {},
+        Net::Resnet50 {},
+        Net::MobilenetV3Small {},
+        Net::EfficientnetB3 {},
+        Net::ShufflenetV2X1_0 {},
+    ];
+
+    /// Its name in a spec.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Net::SmallResnet { .. } => "small_resnet",
+            Net::Resnet18 {} => "resnet18",
+            Net::Resnet50 {} => "resnet50",
+            Net::MobilenetV3Small {} => "mobilenet_v3_small",
+            Net::EfficientnetB3 {} => "efficientnet_b3",
+            Net::ShufflenetV2X1_0 {} => "shufflenet_v2_x1_0",
+        }
+    }
+}
+
 /// Shape of one net input: channels × height × width, as the net sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct InputShape {

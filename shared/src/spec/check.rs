@@ -219,13 +219,8 @@ mod tests {
 
     #[test]
     fn the_nets_people_use_are_named_alone() {
-        for (name, net) in [
-            ("resnet18", Net::Resnet18 {}),
-            ("resnet50", Net::Resnet50 {}),
-            ("mobilenet_v3_small", Net::MobilenetV3Small {}),
-            ("efficientnet_b3", Net::EfficientnetB3 {}),
-            ("shufflenet_v2_x1_0", Net::ShufflenetV2X1_0 {}),
-        ] {
+        for net in Net::PUBLISHED {
+            let name = net.name();
             assert_eq!(parse(&format!("[net]\nname = \"{name}\"")).unwrap().net, net);
             assert_eq!(
                 serde_json::to_string(&net).unwrap(),

@@ -196,3 +196,49 @@ fn dropped(x: &Tensor, mask: &[i64], probability: f64, pass: &mut Pass) -> Resul
         _ => Ok(x.shallow_clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn run(layer: Layer, x: &Tensor, pass: Pass) -> Tensor {
+        Graph::new(&[layer], &BTreeMap::new()).forward(x, pass).unwrap()
+    }
+
+    #[test]
+    fn stochastic_depth_drops_the_long_way_of_whole_images_in_training_only() {
+        let sum = || Layer::Sum {
+            body: vec![Layer::Activation(Activation::Silu)],
+            shortcut: vec![],
+            drop: 0.5,
+        };
+        let x = Tensor::arange(64 * 6, (Kind::Float, Device::Cpu)).view([64, 2, 3, 1]) + 1.0;
+        assert_eq!(run(sum(), &x, Pass::Evaluate), &x + x.silu());
+        let train = |seed| run(sum(), &x, Pass::Train(&mut Random::new(seed, "test")));
+        let (dropped, kept) = (&x, &x + x.silu() * 2.0);
+        let mut count = 0;
+        for image in 0..64 {
+            let found = train(1).get(image);
+            count += usize::from(found == dropped.get(image));
+            assert!(
+                found == dropped.get(image) || found == kept.get(image),
+                "image {image}"
+            );
+        }
+        assert!((16..48).contains(&count), "{count} of 64");
+        assert_eq!(train(1), train(1));
+        assert_ne!(train(1), train(2));
+    }
+
+    #[test]
+    fn dropout_drops_values_in_training_only() {
+        let x = Tensor::ones([4, 500], (Kind::Float, Device::Cpu));
+        assert_eq!(run(Layer::Dropout(0.2), &x, Pass::Evaluate), x);
+        let mut random = Random::new(1, "test");
+        let found = run(Layer::Dropout(0.2), &x, Pass::Train(&mut random));
+        let zeros = found.eq(0.0).sum(Kind::Int64).int64_value(&[]);
+        assert!((300..500).contains(&zeros), "{zeros} of 2000");
+        assert_eq!(found.eq(1.25).sum(Kind::Int64).int64_value(&[]), 2000 - zeros);
+    }
+}

@@ -3,7 +3,7 @@
 use super::{Network, Values, len, numbers};
 use crate::net::Pass;
 use crate::random::Random;
-use imgcalc_shared::net::{self, Layer, Variable};
+use imgcalc_shared::net::{self, Layer, Role, Variable};
 use imgcalc_shared::training::Net;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ struct Golden {
     parameters_of_1000_classes: u64,
     classes: u16,
     variables: BTreeMap<String, Vec<i64>>,
+    /// Mean, deviation and largest size of first values from some seed.
+    starts: BTreeMap<String, [f64; 3]>,
     evaluated: Vec<Batch>,
     trained: Batch,
     running: BTreeMap<String, [f64; 2]>,
@@ -111,6 +113,20 @@ fn assert_close(found: &Tensor, expected: &[f64], what: &str) {
     }
 }
 
+/// Whether a variable is drawn from the distribution theirs was drawn from, as far as few numbers can tell.
+fn starts_like(variable: &Variable, [mean, deviation, largest]: [f64; 3]) {
+    let many = variable.len() >= 2000;
+    let near = |expected: f64| (deviation / expected - 1.0).abs() < 0.1;
+    let alike = match variable.role {
+        Role::Constant(value) | Role::Buffer(value) => mean == f64::from(value) && deviation == 0.0,
+        Role::Uniform(bound) => {
+            largest > 0.5 * bound && largest <= bound && (!many || near(bound / 3_f64.sqrt()))
+        }
+        Role::Normal(expected) => deviation > 0.0 && (!many || near(expected) && largest > 2.5 * expected),
+    };
+    assert!(alike, "{variable:?}: {mean} ± {deviation}, up to {largest}");
+}
+
 fn equals_torchvision(name: &str) {
     crate::set_threads(1);
     let (net, golden) = golden(name);
@@ -125,6 +141,9 @@ fn equals_torchvision(name: &str) {
         .collect();
     assert_eq!(named.len(), variables.len(), "a name is there twice");
     assert_eq!(named, golden.variables);
+    for variable in &variables {
+        starts_like(variable, golden.starts[&variable.name]);
+    }
     tch::no_grad(|| {
         for Batch { shape, logits } in &golden.evaluated {
             let network = network(&net, shape[1], golden.classes);

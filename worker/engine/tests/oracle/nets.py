@@ -70,8 +70,16 @@ def gist(name, values):
     return [float(values.mean()), float((values * made_up("gist of " + name, values.size)).mean())]
 
 
+def start(values):
+    """Mean, deviation and largest size of a variable's first values."""
+    values = values.double()
+    return [float(values.mean()), float(values.std(unbiased=False)), float(values.abs().max())]
+
+
 @torch.no_grad()
 def golden(name):
+    torch.manual_seed(0)
+    fresh = getattr(torchvision.models, name)(num_classes=CLASSES)
     whole = getattr(torchvision.models, name)()
     evaluated = [
         {"shape": shape, "logits": net(name, shape[1]).eval()(images(shape)).flatten().tolist()} for shape in EVALUATED
@@ -84,6 +92,7 @@ def golden(name):
         "parameters_of_1000_classes": sum(p.numel() for p in whole.parameters()),
         "classes": CLASSES,
         "variables": {k: list(v.shape) for k, v in state.items()},
+        "starts": {k: start(v) for k, v in fresh.state_dict().items() if k in state},
         "evaluated": evaluated,
         "trained": {"shape": TRAINED, "logits": logits},
         "running": {k: gist(k, v) for k, v in state.items() if "running_" in k},
