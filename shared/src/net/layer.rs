@@ -39,7 +39,7 @@ pub enum Layer {
     Dropout(f64),
     /// The sum of two ways.
     Sum {
-        /// The long way.
+        /// The long way: not empty, and more than what is dropped, for the sum is made in its result's place.
         body: Vec<Layer>,
         /// The short one; empty: the input itself.
         shortcut: Vec<Layer>,

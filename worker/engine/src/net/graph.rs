@@ -162,6 +162,7 @@ impl Node {
             Node::Dropout(probability) => dropped(x, &x.size(), *probability, pass),
             Node::Sum { body, shortcut, drop } => {
                 let long = body.run(x, pass)?;
+                // Added to in place: a long way ends with a value of its own, never with `x` itself.
                 let mut sum = dropped(&long, &[x.size()[0], 1, 1, 1], *drop, pass)?;
                 match shortcut {
                     Some(shortcut) => sum.f_add_(&shortcut.run(x, pass)?),
