@@ -21,6 +21,8 @@ pub mod encoded;
 
 pub mod training;
 
+pub mod net;
+
 pub mod profile;
 
 pub mod task;

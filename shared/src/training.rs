@@ -14,6 +14,40 @@ pub enum Net {
         /// Residual blocks of each stage; every stage after the first halves the resolution.
         blocks: Vec<u16>,
     },
+    // Braces without fields: without them serde would let any other key pass.
+    /// ResNet-18 (He et al., "Deep Residual Learning for Image Recognition").
+    Resnet18 {},
+    /// ResNet-50 with the stride in the middle convolution of a block, as torchvision has it.
+    Resnet50 {},
+    /// MobileNetV3-Small (Howard et al., "Searching for MobileNetV3").
+    MobilenetV3Small {},
+    /// EfficientNet-B3 (Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks").
+    EfficientnetB3 {},
+    /// ShuffleNet V2 of width 1.0 (Ma et al., "ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design").
+    ShufflenetV2X1_0 {},
+}
+
+impl Net {
+    /// The nets that their name alone decides.
+    pub const PUBLISHED: [Net; 5] = [
+        Net::Resnet18 {},
+        Net::Resnet50 {},
+        Net::MobilenetV3Small {},
+        Net::EfficientnetB3 {},
+        Net::ShufflenetV2X1_0 {},
+    ];
+
+    /// Its name in a spec.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Net::SmallResnet { .. } => "small_resnet",
+            Net::Resnet18 {} => "resnet18",
+            Net::Resnet50 {} => "resnet50",
+            Net::MobilenetV3Small {} => "mobilenet_v3_small",
+            Net::EfficientnetB3 {} => "efficientnet_b3",
+            Net::ShufflenetV2X1_0 {} => "shufflenet_v2_x1_0",
+        }
+    }
 }
 
 /// Shape of one net input: channels × height × width, as the net sees it.

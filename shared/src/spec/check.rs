@@ -113,7 +113,9 @@ fn space(spec: &Spec) -> Result<(), SpecError> {
 }
 
 fn net(net: &Net) -> Result<(), SpecError> {
-    let Net::SmallResnet { width, blocks } = net;
+    let Net::SmallResnet { width, blocks } = net else {
+        return Ok(());
+    };
     within("net.width", *width, 1..=512)?;
     let shown = format!("{blocks:?}");
     ensure(
@@ -216,6 +218,18 @@ mod tests {
     }
 
     #[test]
+    fn the_nets_people_use_are_named_alone() {
+        for net in Net::PUBLISHED {
+            let name = net.name();
+            assert_eq!(parse(&format!("[net]\nname = \"{name}\"")).unwrap().net, net);
+            assert_eq!(
+                serde_json::to_string(&net).unwrap(),
+                format!(r#"{{"name":"{name}"}}"#)
+            );
+        }
+    }
+
+    #[test]
     fn bad_values_name_field_value_and_what_is_allowed() {
         for (extra, field) in [
             ("[training]\nepochs = 0", "training.epochs = 0"),
@@ -259,5 +273,9 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("vgg") && error.contains("small_resnet"), "{error}");
+        let error = parse("[net]\nname = \"resnet18\"\nwidth = 1")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("width"), "{error}");
     }
 }

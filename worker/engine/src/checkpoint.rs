@@ -1,4 +1,4 @@
-//! The state of a training between two steps as bytes. The order of images and the learning rate follow from (seed, epoch, step),
+//! The state of a training between two steps as bytes. The order of images, what is dropped out and the learning rate follow from (seed, epoch, step),
 //! and nothing else is drawn at random, so weights, running statistics, momenta, the curve so far and the sums of the
 //! epoch under way are all there is.
 

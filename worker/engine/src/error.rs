@@ -1,5 +1,6 @@
 //! Why the engine refused or gave up, by what the caller does about it.
 
+use imgcalc_shared::net::NetError;
 use tch::TchError;
 
 /// Why a training or measurement did not finish.
@@ -34,6 +35,12 @@ pub enum EngineError {
     /// libtorch reports something else.
     #[error("libtorch: {0}")]
     Torch(String),
+}
+
+impl From<NetError> for EngineError {
+    fn from(error: NetError) -> Self {
+        EngineError::BadData(error.to_string())
+    }
 }
 
 impl From<TchError> for EngineError {

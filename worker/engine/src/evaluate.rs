@@ -1,7 +1,7 @@
 //! Runs a trained net over images without training it.
 
 use crate::data::{Resident, Samples};
-use crate::net::Network;
+use crate::net::{Network, Pass};
 use crate::{EngineError, data::Input, device, weights};
 use imgcalc_shared::training::Net;
 
@@ -12,7 +12,7 @@ pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Re
     samples.check("images", u16::MAX)?;
     let device = device::device();
     let channels = samples.shape.channels;
-    let mut network = Network::new(net, channels, classes, device)?;
+    let mut network = Network::new(net, samples.shape, classes, device)?;
     let (values, standard) = weights::read(weights, net, channels, classes, network.variables())?;
     if standard.period != samples.period {
         return Err(EngineError::BadWeights(format!(
@@ -55,7 +55,10 @@ fn for_each_batch(
     tch::no_grad(|| {
         for start in (0..images.len).step_by(BATCH_IMAGES as usize) {
             let (values, labels) = images.range(start, BATCH_IMAGES.min(images.len - start))?;
-            take(&network.forward(&input.standardise(&values)?, false)?, &labels)?;
+            take(
+                &network.forward(&input.standardise(&values)?, Pass::Evaluate)?,
+                &labels,
+            )?;
         }
         Ok(())
     })

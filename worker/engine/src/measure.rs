@@ -1,7 +1,7 @@
 //! Times what an inference consists of: bringing images to the device, and running the net over them.
 
 use crate::data::{Standardisation, upload};
-use crate::net::{Network, parameters};
+use crate::net::{Network, Pass, parameters};
 use crate::random::Random;
 use crate::{EngineError, device};
 use imgcalc_shared::training::{InputShape, Net};
@@ -25,7 +25,7 @@ pub fn execute_times(
     let values = check_batch(shape, batch)?;
     parameters(net, &shape, classes)?;
     let device = device::device();
-    let mut network = Network::new(net, shape.channels, classes, device)?;
+    let mut network = Network::new(net, shape, classes, device)?;
     network.fill_from_seed(0)?;
     let mut random = Random::new(0, "input of a measurement");
     let numbers: Vec<f32> = (0..values)
@@ -40,7 +40,11 @@ pub fn execute_times(
     let input = Tensor::f_from_slice(&numbers)?
         .f_view(size)?
         .f_to_device(device)?;
-    tch::no_grad(|| times(warmup, repeats, Some(budget), || network.forward(&input, false)))
+    tch::no_grad(|| {
+        times(warmup, repeats, Some(budget), || {
+            network.forward(&input, Pass::Evaluate)
+        })
+    })
 }
 
 /// Wall times of bringing one batch from the host to the device as the net's input: copy, conversion and standardisation.

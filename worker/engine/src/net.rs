@@ -1,90 +1,27 @@
 //! Nets: their variables by name, laid out so that an optimiser step is three calls, and their forward pass.
 
-mod small_resnet;
+mod graph;
+#[cfg(test)]
+mod oracle;
 
 use crate::EngineError;
 use crate::random::Random;
+use graph::Graph;
+pub(crate) use graph::Pass;
+use imgcalc_shared::net::{self, Layer, Role, Variable};
 use imgcalc_shared::training::{InputShape, Net};
-use small_resnet::SmallResnet;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
-/// More parameters than any net for small images has, and few enough to be allocated twice over.
-const PARAMETERS_MAX: u64 = 1 << 30;
 /// Variables start at multiples of a cache line.
 const ALIGNMENT_FLOATS: i64 = 16;
 
 /// Values by variable name: shape and numbers.
 pub(crate) type Values = BTreeMap<String, (Vec<i64>, Vec<f32>)>;
 
-/// How a variable starts and whether it is fitted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Role {
-    /// Fitted; starts uniformly in ± this bound.
-    Uniform(f64),
-    /// Fitted; starts at this value everywhere.
-    Constant(f32),
-    /// A running statistic, not fitted; starts at this value everywhere.
-    Buffer(f32),
-}
-
-/// One named array of a net.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Variable {
-    pub(crate) name: String,
-    pub(crate) shape: Vec<i64>,
-    pub(crate) role: Role,
-}
-
-impl Variable {
-    pub(crate) fn is_buffer(&self) -> bool {
-        matches!(self.role, Role::Buffer(_))
-    }
-
-    fn len(&self) -> i64 {
-        self.shape.iter().product()
-    }
-}
-
 /// Number of fitted numbers of a net for this input and number of classes.
 pub fn parameters(net: &Net, shape: &InputShape, classes: u16) -> Result<u64, EngineError> {
-    let variables = variables(net, shape.channels, classes)?;
-    Ok(variables
-        .iter()
-        .filter(|variable| !variable.is_buffer())
-        .map(|variable| variable.len() as u64)
-        .sum())
-}
-
-/// The variables of a net, in the order of its layers; refuses a net that is empty or too large.
-pub(crate) fn variables(net: &Net, channels: u16, classes: u16) -> Result<Vec<Variable>, EngineError> {
-    if channels == 0 || classes == 0 {
-        return Err(EngineError::BadData(
-            "a net needs at least one channel and one class".into(),
-        ));
-    }
-    let variables = match net {
-        Net::SmallResnet { width, blocks } => small_resnet::variables(*width, blocks, channels, classes)?,
-    };
-    let size = |variable: &Variable| {
-        variable
-            .shape
-            .iter()
-            .map(|&side| u128::from(side.unsigned_abs()))
-            .product::<u128>()
-    };
-    let total: u128 = variables.iter().map(size).sum();
-    if total > u128::from(PARAMETERS_MAX) {
-        return Err(EngineError::BadData(format!(
-            "the net has {total} parameters, more than {PARAMETERS_MAX}; make it narrower"
-        )));
-    }
-    Ok(variables)
-}
-
-/// The forward pass of a net over its views.
-enum Graph {
-    SmallResnet(SmallResnet),
+    Ok(imgcalc_shared::net::parameters(net, shape.channels, classes)?)
 }
 
 /// A net on a device. All fitted variables are views of one flat tensor, and so are their gradients, their momenta and the running
@@ -102,14 +39,24 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// A net whose variables are all 0; fill it before use.
-    pub(crate) fn new(net: &Net, channels: u16, classes: u16, device: Device) -> Result<Self, EngineError> {
-        let variables = variables(net, channels, classes)?;
+    /// A net for images of this shape whose variables are all 0; fill it before use.
+    pub(crate) fn new(
+        net: &Net,
+        shape: InputShape,
+        classes: u16,
+        device: Device,
+    ) -> Result<Self, EngineError> {
+        net::check_shape(net, shape)?;
+        let variables = net::variables(net, shape.channels, classes)?;
+        Network::of(variables, &net::layers(net, shape.channels, classes)?, device)
+    }
+
+    fn of(variables: Vec<Variable>, layers: &[Layer], device: Device) -> Result<Self, EngineError> {
         let (mut offsets, mut sizes) = (Vec::with_capacity(variables.len()), [0, 0]);
         for variable in &variables {
             let size = &mut sizes[usize::from(variable.is_buffer())];
             offsets.push(*size);
-            *size += (variable.len() + ALIGNMENT_FLOATS - 1) / ALIGNMENT_FLOATS * ALIGNMENT_FLOATS;
+            *size += (len(variable) + ALIGNMENT_FLOATS - 1) / ALIGNMENT_FLOATS * ALIGNMENT_FLOATS;
         }
         let fitted = Tensor::f_zeros([sizes[0]], (Kind::Float, device))?;
         let statistics = Tensor::f_zeros([sizes[1]], (Kind::Float, device))?;
@@ -122,9 +69,7 @@ impl Network {
             };
             views.insert(variable.name.clone(), view(flat, variable, *offset)?);
         }
-        let graph = match net {
-            Net::SmallResnet { blocks, .. } => Graph::SmallResnet(SmallResnet::new(blocks, &views)),
-        };
+        let graph = Graph::new(layers, &views);
         Ok(Network {
             variables,
             views,
@@ -140,10 +85,8 @@ impl Network {
     }
 
     /// Logits of a batch: images × classes.
-    pub(crate) fn forward(&self, input: &Tensor, train: bool) -> Result<Tensor, EngineError> {
-        match &self.graph {
-            Graph::SmallResnet(net) => Ok(net.forward(input, train)?),
-        }
+    pub(crate) fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, EngineError> {
+        self.graph.forward(input, pass)
     }
 
     /// First weights that depend on the seed and each variable's name only.
@@ -156,6 +99,10 @@ impl Network {
                 Role::Uniform(bound) => {
                     let mut random = Random::new(seed, &format!("weights of {}", variable.name));
                     (0..len).map(|_| random.symmetric(bound) as f32).collect()
+                }
+                Role::Normal(deviation) => {
+                    let mut random = Random::new(seed, &format!("weights of {}", variable.name));
+                    (0..len).map(|_| (random.normal() * deviation) as f32).collect()
                 }
             };
             values.insert(variable.name.clone(), (variable.shape.clone(), start));
@@ -238,9 +185,13 @@ impl Network {
 fn view(flat: &Tensor, variable: &Variable, offset: i64) -> Result<Tensor, EngineError> {
     // Detached: a leaf of its own that shares the flat tensor's storage.
     Ok(flat
-        .f_narrow(0, offset, variable.len())?
+        .f_narrow(0, offset, len(variable))?
         .f_view(variable.shape.as_slice())?
         .f_detach()?)
+}
+
+fn len(variable: &Variable) -> i64 {
+    variable.len() as i64
 }
 
 fn numbers(variable: &Variable, tensor: &Tensor) -> Result<(Vec<i64>, Vec<f32>), EngineError> {
@@ -254,52 +205,18 @@ fn numbers(variable: &Variable, tensor: &Tensor) -> Result<(Vec<i64>, Vec<f32>),
 mod tests {
     use super::*;
 
-    fn resnet(width: u16, blocks: &[u16]) -> Net {
-        Net::SmallResnet {
-            width,
-            blocks: blocks.to_vec(),
-        }
-    }
-
-    #[test]
-    fn parameters_are_counted_as_by_hand() {
-        let shape = InputShape {
-            channels: 1,
-            height: 8,
-            width: 8,
-        };
-        // Stem 9·2 + 4; a block 2·(9·2·2 + 4); head 2·3 + 3.
-        assert_eq!(parameters(&resnet(2, &[1]), &shape, 3).unwrap(), 22 + 80 + 9);
-        // The second stage: 9·2·4 + 8 + 9·4·4 + 8, its shortcut 2·4 + 8; head 4·3 + 3.
-        assert_eq!(
-            parameters(&resnet(2, &[1, 1]), &shape, 3).unwrap(),
-            22 + 80 + 232 + 16 + 15
-        );
-    }
-
-    #[test]
-    fn absurd_nets_are_refused_before_anything_is_allocated() {
-        for net in [
-            resnet(0, &[1]),
-            resnet(8, &[]),
-            resnet(8, &[0]),
-            resnet(8, &[1; 99]),
-            resnet(u16::MAX, &[u16::MAX]),
-        ] {
-            assert!(
-                matches!(variables(&net, 1, 10), Err(EngineError::BadData(_))),
-                "{net:?}"
-            );
-        }
-        assert!(matches!(
-            variables(&resnet(30_000, &[1]), 1, 10),
-            Err(EngineError::BadData(_))
-        ));
-    }
-
     #[test]
     fn gradients_are_those_of_separate_tensors() {
-        let mut network = Network::new(&resnet(3, &[1, 1]), 2, 4, Device::Cpu).unwrap();
+        let net = Net::SmallResnet {
+            width: 3,
+            blocks: vec![1, 1],
+        };
+        let shape = InputShape {
+            channels: 2,
+            height: 4,
+            width: 4,
+        };
+        let mut network = Network::new(&net, shape, 4, Device::Cpu).unwrap();
         network.fill_from_seed(1).unwrap();
         let gradients = network.attach_gradients().unwrap();
         let mut flat = gradients.shallow_clone();
@@ -309,7 +226,7 @@ mod tests {
         let target = Tensor::from_slice(&[1_i64, 3]);
         let loss = |network: &Network| {
             network
-                .forward(&input, true)
+                .forward(&input, Pass::Train(&mut Random::new(0, "test")))
                 .unwrap()
                 .cross_entropy_for_logits(&target)
         };
@@ -329,5 +246,57 @@ mod tests {
             );
         }
         assert!(gradients.abs().sum(Kind::Float).double_value(&[]) > 0.0);
+    }
+
+    fn gradients_reach_every_variable(net: Net) {
+        crate::set_threads(1);
+        let shape = InputShape {
+            channels: 3,
+            height: 24,
+            width: 16,
+        };
+        let mut network = Network::new(&net, shape, 4, Device::Cpu).unwrap();
+        network.fill_from_seed(1).unwrap();
+        let gradients = network.attach_gradients().unwrap();
+        let _ = gradients.shallow_clone().zero_();
+        let count = 4 * shape.values() as i64;
+        let input = Tensor::arange(count, (Kind::Float, Device::Cpu)).sin();
+        let mut random = Random::new(1, "test");
+        let logits = network
+            .forward(&input.view([4, 3, 24, 16]), Pass::Train(&mut random))
+            .unwrap();
+        let loss = logits.cross_entropy_for_logits(&Tensor::from_slice(&[0_i64, 1, 2, 3]));
+        assert!(loss.double_value(&[]).is_finite());
+        loss.backward();
+        for (variable, offset) in network.fitted_variables() {
+            let gradient = view(&gradients, variable, offset).unwrap();
+            let sum = gradient.abs().sum(Kind::Double).double_value(&[]);
+            assert!(sum > 0.0 && sum.is_finite(), "{}: {sum}", variable.name);
+        }
+    }
+
+    #[test]
+    fn gradients_reach_every_variable_of_resnet18() {
+        gradients_reach_every_variable(Net::Resnet18 {});
+    }
+
+    #[test]
+    fn gradients_reach_every_variable_of_mobilenet_v3_small() {
+        gradients_reach_every_variable(Net::MobilenetV3Small {});
+    }
+
+    #[test]
+    fn gradients_reach_every_variable_of_shufflenet_v2_x1_0() {
+        gradients_reach_every_variable(Net::ShufflenetV2X1_0 {});
+    }
+
+    #[test]
+    fn gradients_reach_every_variable_of_resnet50() {
+        gradients_reach_every_variable(Net::Resnet50 {});
+    }
+
+    #[test]
+    fn gradients_reach_every_variable_of_efficientnet_b3() {
+        gradients_reach_every_variable(Net::EfficientnetB3 {});
     }
 }

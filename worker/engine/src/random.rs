@@ -9,6 +9,8 @@ pub(crate) struct Random {
     reader: OutputReader,
     buffer: [u8; BUFFER_BYTES],
     used: usize,
+    /// Normal draws come in pairs.
+    spare: Option<f64>,
 }
 
 impl Random {
@@ -21,6 +23,7 @@ impl Random {
             reader: hasher.finalize_xof(),
             buffer: [0; BUFFER_BYTES],
             used: BUFFER_BYTES,
+            spare: None,
         }
     }
 
@@ -35,10 +38,37 @@ impl Random {
         u64::from_le_bytes(bytes)
     }
 
+    /// Uniform in [0, 1).
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
     /// Uniform in [-bound, bound).
     pub(crate) fn symmetric(&mut self, bound: f64) -> f64 {
-        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
-        (2.0 * unit - 1.0) * bound
+        (2.0 * self.unit() - 1.0) * bound
+    }
+
+    /// Normally distributed around 0 with deviation 1 (Marsaglia's polar method).
+    pub(crate) fn normal(&mut self) -> f64 {
+        if let Some(spare) = self.spare.take() {
+            return spare;
+        }
+        loop {
+            let (x, y) = (self.symmetric(1.0), self.symmetric(1.0));
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                let scale = (-2.0 * ln(square) / square).sqrt();
+                self.spare = Some(y * scale);
+                return x * scale;
+            }
+        }
+    }
+
+    /// For each of n whether it is kept: 1 over the probability to be kept, or else 0. So a mean stays what it was.
+    pub(crate) fn kept(&mut self, n: usize, drop: f64) -> Vec<f32> {
+        let kept = (1.0 / (1.0 - drop)) as f32;
+        let draw = |_| if self.unit() < drop { 0.0 } else { kept };
+        (0..n).map(draw).collect()
     }
 
     /// Uniform in 0..n without bias: draws that fall into the incomplete last run of n are thrown away.
@@ -60,6 +90,25 @@ impl Random {
         }
         order
     }
+}
+
+/// The natural logarithm of a positive, normal number from sums and products alone: those of libraries differ in their last bits.
+fn ln(x: f64) -> f64 {
+    const TERMS: u32 = 12;
+    let bits = x.to_bits();
+    let mantissa = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    let exponent = (bits >> 52) as f64 - 1023.0;
+    // ln m = 2 artanh((m - 1) / (m + 1)), a series in a number of at most 0.172 once m is around 1.
+    let (mantissa, exponent) = if mantissa > std::f64::consts::SQRT_2 {
+        (mantissa / 2.0, exponent + 1.0)
+    } else {
+        (mantissa, exponent)
+    };
+    let s = (mantissa - 1.0) / (mantissa + 1.0);
+    let series = (0..TERMS)
+        .rev()
+        .fold(0.0, |sum, term| sum * s * s + 1.0 / f64::from(2 * term + 1));
+    exponent * std::f64::consts::LN_2 + 2.0 * s * series
 }
 
 #[cfg(test)]
@@ -85,5 +134,39 @@ mod tests {
         let mean = draws.iter().sum::<f64>() / draws.len() as f64;
         let square = draws.iter().map(|x| x * x).sum::<f64>() / draws.len() as f64;
         assert!(mean.abs() < 0.06 && (square - 3.0).abs() < 0.1, "{mean} {square}");
+    }
+
+    #[test]
+    fn normal_draws_have_the_moments_of_the_normal_distribution() {
+        let mut random = Random::new(7, "test");
+        let draws: Vec<f64> = (0..200_000).map(|_| random.normal()).collect();
+        let moment = |power: i32| draws.iter().map(|x| x.powi(power)).sum::<f64>() / draws.len() as f64;
+        for (power, expected, tolerance) in [(1, 0.0, 0.01), (2, 1.0, 0.02), (3, 0.0, 0.04), (4, 3.0, 0.1)] {
+            let found = moment(power);
+            assert!((found - expected).abs() < tolerance, "{power}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_logarithm_is_right_to_the_last_bits() {
+        for x in [
+            1e-300, 1e-9, 0.3, 0.5, 0.707, 0.708, 0.999_999, 1.0, 1.414, 1.415, 2.0, 3e17,
+        ] {
+            assert!((ln(x) - x.ln()).abs() <= 4e-16 * x.ln().abs().max(1.0), "{x}");
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_is_made_good_for_by_the_rest() {
+        let kept = Random::new(1, "test").kept(20_000, 0.2);
+        assert!(kept.iter().all(|&factor| factor == 0.0 || factor == 1.25));
+        let mean = kept.iter().sum::<f32>() / kept.len() as f32;
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+        assert!(
+            Random::new(1, "test")
+                .kept(9, 0.0)
+                .iter()
+                .all(|&factor| factor == 1.0)
+        );
     }
 }

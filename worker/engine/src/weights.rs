@@ -3,7 +3,8 @@
 use crate::EngineError;
 use crate::container;
 use crate::data::Standardisation;
-use crate::net::{Network, Values, Variable};
+use crate::net::{Network, Values};
+use imgcalc_shared::net::Variable;
 use imgcalc_shared::training::Net;
 use serde::{Deserialize, Serialize};
 

@@ -3,7 +3,7 @@
 use super::{EpochPoint, Observer, Place, Progress, Trained, Wish};
 use crate::checkpoint::{self, Identity};
 use crate::data::{Input, Resident, Standardisation};
-use crate::net::Network;
+use crate::net::{Network, Pass};
 use crate::optimizer::Sgd;
 use crate::random::Random;
 use crate::{EngineError, TrainData, device, evaluate, schedule, weights};
@@ -59,7 +59,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(net: &Net, hyper: &'a Hyper, data: &TrainData) -> Result<Self, EngineError> {
         let device = device::device();
         let shape = data.train.shape;
-        let mut network = Network::new(net, shape.channels, data.classes, device)?;
+        let mut network = Network::new(net, shape, data.classes, device)?;
         let gradients = network.attach_gradients()?;
         let standard = Standardisation::of(&data.train);
         Ok(Run {
@@ -112,7 +112,9 @@ impl<'a> Run<'a> {
                 done,
                 u64::from(self.hyper.epochs) * self.steps,
             );
-            unseen.push((step, to - from, self.step(&batch, rate)?));
+            // Follows from the number of the step, so a checkpoint holds nothing of it.
+            let mut random = Random::new(self.hyper.seed, &format!("dropout of step {done}"));
+            unseen.push((step, to - from, self.step(&batch, rate, &mut random)?));
             self.present.step = step;
             if step.is_multiple_of(every) || step == self.steps {
                 self.look(&mut unseen)?;
@@ -201,9 +203,11 @@ impl<'a> Run<'a> {
     }
 
     /// One step; its loss stays on the device until someone looks.
-    fn step(&mut self, batch: &Tensor, rate: f64) -> Result<Tensor, EngineError> {
+    fn step(&mut self, batch: &Tensor, rate: f64, random: &mut Random) -> Result<Tensor, EngineError> {
         let (values, labels) = self.images.select(batch)?;
-        let logits = self.network.forward(&self.input.standardise(&values)?, true)?;
+        let logits = self
+            .network
+            .forward(&self.input.standardise(&values)?, Pass::Train(random))?;
         let loss = logits.f_cross_entropy_loss::<&Tensor>(&labels, None, tch::Reduction::Mean, -100, 0.0)?;
         self.sgd.clear()?;
         loss.f_backward()?;
