@@ -6,7 +6,7 @@ use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::format::{Format, Size};
 use crate::space::Space;
-use crate::task::{Jpeg, Task};
+use crate::task::{Jpeg, Start, Task};
 use crate::training::{Hyper, InputShape, Net};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,12 @@ pub struct Build {
     pub transfer: Hyper,
     /// Where the first weights of sampled formats come from.
     pub strategy: Strategy,
+    /// Other strategies by which the same formats are trained too, to be compared in the report.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<Strategy>,
+    /// Where the first weights of what is trained "from scratch" come from.
+    #[serde(default = "scratch", skip_serializing_if = "is_scratch")]
+    pub start: Start,
     /// Parts of a round's chain that wait for nothing of one another: see [`crate::chain`]. One is not written, so
     /// that builds keep the names they had before there were segments.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
@@ -121,6 +127,14 @@ impl Build {
         };
         f64::from(hyper.epochs) * self.epoch_cost(shape)
     }
+}
+
+fn scratch() -> Start {
+    Start::Scratch
+}
+
+fn is_scratch(start: &Start) -> bool {
+    *start == scratch()
 }
 
 fn whole() -> u16 {

@@ -27,6 +27,12 @@ pub enum Strategy {
     /// The densest from scratch, each other from the nearest denser one: the chain.
     #[default]
     DenseToSparse,
+    /// The sparsest from scratch, each other from the nearest sparser one.
+    SparseToDense,
+    /// The densest from scratch, all others from it.
+    FromDensest,
+    /// The sparsest from scratch, all others from it.
+    FromSparsest,
     /// Every format from scratch: what the chain is compared with.
     Scratch,
 }

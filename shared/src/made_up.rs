@@ -2,7 +2,7 @@
 
 use crate::dataset::ObjectRef;
 use crate::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
-use crate::task::{Outcome, Task, Trained};
+use crate::task::{BatchTiming, Outcome, Task, Trained};
 
 /// An outcome that the task accepts.
 ///
@@ -39,6 +39,10 @@ pub fn outcome(task: &Task) -> Outcome {
             parameters: 1,
         }),
         Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access },
+        Task::ProfileTraining { batches, .. } => {
+            let rows = batches.iter().map(|&batch| BatchTiming { batch, step: timing });
+            Outcome::ProfileTraining { rows: rows.collect() }
+        }
         Task::Train { .. } => Outcome::Train(Trained {
             weights: ObjectRef {
                 key: task.id().to_string(),
@@ -51,6 +55,7 @@ pub fn outcome(task: &Task) -> Outcome {
             curve: Vec::new(),
             bytes_read: 1,
             seconds: 1.0,
+            batch_halved_to: None,
         }),
     }
 }

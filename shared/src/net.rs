@@ -108,6 +108,9 @@ pub fn layers(net: &Net, channels: u16, classes: u16) -> Result<Vec<Layer>, NetE
         Net::MobilenetV3Small {} => Ok(mobilenet_v3::small(channels, classes)),
         Net::EfficientnetB3 {} => Ok(efficientnet::b3(channels, classes)),
         Net::ShufflenetV2X1_0 {} => Ok(shufflenet_v2::x1_0(channels, classes)),
+        Net::Torchscript { script } => Err(NetError(format!(
+            "what the script {script} consists of is known only where it runs"
+        ))),
     }
 }
 

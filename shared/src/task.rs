@@ -3,11 +3,14 @@
 //! A task's id is the hash of all its inputs and of the code version of its kind, so equal work has an equal name
 //! in every build, and a result once committed is never computed again.
 
-use crate::dataset::{ObjectRef, Splits};
+use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::format::{Family, Format};
-use crate::profile::{AccessProfile, ExecuteProfile, FormatAccess};
-use crate::training::{Hyper, InputShape, Net};
+use crate::training::{Hyper, InputShape, Net, Precision};
+mod outcome;
+
+pub use outcome::{BatchTiming, EpochPoint, Outcome, Trained};
+
 use serde::{Deserialize, Serialize};
 
 /// Name of a task: the hash of its inputs.
@@ -63,6 +66,24 @@ pub enum Task {
         /// Hardware class it is valid for.
         hardware: String,
     },
+    /// Measure the steps of a training on made-up inputs of one shape, at several batches: what `batch_size = "auto"` is
+    /// chosen by.
+    ProfileTraining {
+        /// The net.
+        net: Net,
+        /// Shape of one input: the largest that will be trained on.
+        shape: InputShape,
+        /// Outputs of the net.
+        classes: u32,
+        /// Number format.
+        precision: Precision,
+        /// Images of a batch, ascending.
+        batches: Vec<u32>,
+        /// Threads of the computation.
+        threads: u16,
+        /// Hardware class it is valid for.
+        hardware: String,
+    },
     /// Train a net.
     Train {
         /// The dataset.
@@ -110,65 +131,8 @@ pub enum Start {
     Scratch,
     /// The weights another training committed.
     Weights(TaskId),
-}
-
-/// What a task gives back. Facts and keys only: bytes stay in the base.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Outcome {
-    /// Of [`Task::Columns`].
-    Columns {
-        /// Objects that now hold the columns.
-        objects: u32,
-        /// Their bytes.
-        bytes: u64,
-    },
-    /// Of [`Task::ProfileAccess`], a row for each format asked for, in that order.
-    ProfileAccess {
-        /// The rows.
-        rows: Vec<FormatAccess>,
-    },
-    /// Of [`Task::ProfileExecute`].
-    ProfileExecute(ExecuteProfile),
-    /// Of [`Task::ProfileJpeg`].
-    ProfileJpeg {
-        /// What it costs.
-        access: AccessProfile,
-    },
-    /// Of [`Task::Train`].
-    Train(Trained),
-}
-
-/// A finished training.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Trained {
-    /// The weights, safetensors.
-    pub weights: ObjectRef,
-    /// Mean training loss of the last epoch.
-    pub loss: f64,
-    /// Share of validation images classified rightly, 0 to 1.
-    pub accuracy: f64,
-    /// The same on test images, where the task names some.
-    pub test_accuracy: Option<f64>,
-    /// One point per epoch.
-    pub curve: Vec<EpochPoint>,
-    /// Bytes of columns or pixels the training asked the base for (cached reads count 0).
-    pub bytes_read: u64,
-    /// Wall time of the attempt that finished, seconds.
-    pub seconds: f64,
-}
-
-/// One epoch of a training.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EpochPoint {
-    /// From 1.
-    pub epoch: u32,
-    /// Mean training loss.
-    pub loss: f64,
-    /// Validation accuracy, 0 to 1.
-    pub accuracy: f64,
+    /// Weights that were put into the base, by the digest of their bytes.
+    File(Digest),
 }
 
 /// Class of a failure; each has its own budget.
@@ -204,6 +168,7 @@ impl Task {
             Task::ProfileAccess { .. } => 1,
             Task::ProfileExecute { .. } => 1,
             Task::ProfileJpeg { .. } => 1,
+            Task::ProfileTraining { .. } => 1,
             Task::Train { .. } => 1,
         }
     }
@@ -212,7 +177,10 @@ impl Task {
     pub fn is_profile(&self) -> bool {
         matches!(
             self,
-            Task::ProfileAccess { .. } | Task::ProfileExecute { .. } | Task::ProfileJpeg { .. }
+            Task::ProfileAccess { .. }
+                | Task::ProfileExecute { .. }
+                | Task::ProfileJpeg { .. }
+                | Task::ProfileTraining { .. }
         )
     }
 
@@ -223,7 +191,7 @@ impl Task {
             | Task::ProfileJpeg { dataset, .. }
             | Task::Columns { dataset, .. }
             | Task::Train { dataset, .. } => Some(*dataset),
-            Task::ProfileExecute { .. } => None,
+            Task::ProfileExecute { .. } | Task::ProfileTraining { .. } => None,
         }
     }
 
@@ -244,42 +212,9 @@ impl Task {
         match self {
             Task::ProfileAccess { hardware, .. }
             | Task::ProfileExecute { hardware, .. }
-            | Task::ProfileJpeg { hardware, .. } => Some(hardware),
+            | Task::ProfileJpeg { hardware, .. }
+            | Task::ProfileTraining { hardware, .. } => Some(hardware),
             Task::Columns { .. } | Task::Train { .. } => None,
-        }
-    }
-
-    /// Whether this outcome is of this kind and answers exactly what was asked, with numbers that can be.
-    pub fn accepts(&self, outcome: &Outcome) -> bool {
-        let sane = |access: &AccessProfile| {
-            [access.batch, access.single].iter().all(|access| {
-                let timings = [access.read, access.decode, access.transfer];
-                timings.iter().all(|timing| timing.is_sane())
-                    && access.bytes.is_finite()
-                    && access.bytes >= 0.0
-            })
-        };
-        let share = |value: f64| (0.0..=1.0).contains(&value);
-        match (self, outcome) {
-            (Task::Columns { .. }, Outcome::Columns { .. }) => true,
-            (Task::ProfileAccess { formats, .. }, Outcome::ProfileAccess { rows }) => {
-                rows.len() == formats.len()
-                    && rows
-                        .iter()
-                        .zip(formats)
-                        .all(|(row, format)| row.format == *format && sane(&row.access))
-            }
-            (Task::ProfileExecute { shape, .. }, Outcome::ProfileExecute(profile)) => {
-                profile.shape == *shape && profile.batch.is_sane() && profile.single.is_sane()
-            }
-            (Task::ProfileJpeg { .. }, Outcome::ProfileJpeg { access }) => sane(access),
-            (Task::Train { images, .. }, Outcome::Train(trained)) => {
-                share(trained.accuracy)
-                    && trained.loss.is_finite()
-                    && trained.test_accuracy.is_some() == (images.test > 0)
-                    && trained.test_accuracy.is_none_or(share)
-            }
-            _ => false,
         }
     }
 }
@@ -315,6 +250,7 @@ impl std::fmt::Display for Task {
             Task::ProfileAccess { formats, .. } => write!(f, "profile access {}", FamilyOf(formats)),
             Task::ProfileExecute { shape, .. } => write!(f, "profile execute {shape}"),
             Task::ProfileJpeg { jpeg, .. } => write!(f, "profile {jpeg}"),
+            Task::ProfileTraining { shape, .. } => write!(f, "profile training {shape}"),
             Task::Train {
                 input,
                 start: Start::Scratch,
@@ -355,6 +291,7 @@ impl std::fmt::Display for FailureClass {
 mod tests {
     use super::*;
     use crate::format::Sampling;
+    use crate::profile::AccessProfile;
 
     fn columns(keep: u16) -> Task {
         let images = Splits {

@@ -1,5 +1,11 @@
 //! How a net is trained: which net, on what input shape, with which hyper-parameters.
 
+mod augment;
+mod hyper;
+
+pub use augment::Augment;
+pub use hyper::{Hyper, Optimizer, Precision, Schedule};
+
 use serde::{Deserialize, Serialize};
 
 /// The neural network being trained.
@@ -25,6 +31,11 @@ pub enum Net {
     EfficientnetB3 {},
     /// ShuffleNet V2 of width 1.0 (Ma et al., "ShuffleNet V2: Practical Guidelines for Efficient CNN Architecture Design").
     ShufflenetV2X1_0 {},
+    /// Any net, as a TorchScript file that was put into the base.
+    Torchscript {
+        /// In a spec the name it was given there, in a build the digest of its bytes.
+        script: String,
+    },
 }
 
 impl Net {
@@ -46,6 +57,7 @@ impl Net {
             Net::MobilenetV3Small {} => "mobilenet_v3_small",
             Net::EfficientnetB3 {} => "efficientnet_b3",
             Net::ShufflenetV2X1_0 {} => "shufflenet_v2_x1_0",
+            Net::Torchscript { .. } => "torchscript",
         }
     }
 }
@@ -72,22 +84,4 @@ impl std::fmt::Display for InputShape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}x{}x{}", self.channels, self.height, self.width)
     }
-}
-
-/// Hyper-parameters of one training: SGD with momentum under a cosine schedule.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hyper {
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// Momentum of SGD, in [0, 1).
-    pub momentum: f64,
-    /// L2 penalty added to the gradient of every parameter.
-    pub weight_decay: f64,
-    /// Images per step.
-    pub batch_size: u32,
-    /// Passes over the training images.
-    pub epochs: u32,
-    /// Seeds the initial weights and the order of images.
-    pub seed: u64,
 }

@@ -102,6 +102,7 @@ pub fn run(
             hardware: _,
         } => execute::run(net, *shape, *classes, *batch, context.threads, observer),
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
+        Task::ProfileTraining { .. } => Err(Failure::application("not yet")),
         Task::Train { .. } => train::run(task, attempt, context, observer),
     }
 }

@@ -11,7 +11,7 @@ use imgcalc_shared::format::{Format, Size};
 use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
 use imgcalc_shared::space::Infeasible;
 use imgcalc_shared::spec::{DatasetFacts, Surroundings};
-use imgcalc_shared::task::{Outcome, Task, TaskId, Trained};
+use imgcalc_shared::task::{BatchTiming, Outcome, Task, TaskId, Trained};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -227,6 +227,13 @@ fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
             })
         }
         Task::ProfileJpeg { .. } => Outcome::ProfileJpeg { access: access(0.0) },
+        Task::ProfileTraining { batches, .. } => {
+            let rows = batches.iter().map(|&batch| BatchTiming {
+                batch,
+                step: timing(1.0 / f64::from(batch)),
+            });
+            Outcome::ProfileTraining { rows: rows.collect() }
+        }
         Task::Train { images, .. } => Outcome::Train(Trained {
             weights: ObjectRef {
                 key: String::new(),
@@ -239,6 +246,7 @@ fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
             curve: Vec::new(),
             bytes_read: 0,
             seconds: 0.0,
+            batch_halved_to: None,
         }),
     }
 }

@@ -145,7 +145,7 @@ impl Agenda {
             let columns = family.and_then(|family| columns.get(&family));
             let parent = match start {
                 Start::Weights(parent) => Some(parent),
-                Start::Scratch => None,
+                Start::Scratch | Start::File(_) => None,
             };
             for awaited in columns.into_iter().chain(parent) {
                 let open = self.at.get(awaited).map(|at| &self.tasks[*at]);

@@ -55,6 +55,8 @@ pub(super) fn later_rounds(build: &Build, feasible: &[Format], rounds: usize) ->
     let links = match build.strategy {
         Strategy::DenseToSparse => links_in_sequence(per_bucket, usize::from(build.segments), false),
         Strategy::Scratch => 1,
+        // TODO
+        _ => 1,
     };
     (rounds * links) as f64 * f64::from(link_epochs(build)) * mean_epoch(build, feasible)
 }
@@ -115,6 +117,7 @@ fn link_epochs(build: &Build) -> u32 {
     match build.strategy {
         Strategy::DenseToSparse => build.transfer.epochs,
         Strategy::Scratch => build.scratch.epochs,
+        _ => build.transfer.epochs,
     }
 }
 

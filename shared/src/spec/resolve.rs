@@ -7,7 +7,7 @@ use crate::dataset::{Manifest, Splits};
 use crate::digest::Digest;
 use crate::format::Size;
 use crate::space::Space;
-use crate::task::Jpeg;
+use crate::task::{Jpeg, Start};
 use crate::training::Hyper;
 
 /// What a build needs to know of its dataset.
@@ -132,6 +132,7 @@ impl Spec {
             batch_size: training.batch_size,
             epochs: training.epochs,
             seed: training.seed,
+            ..Hyper::default()
         };
         let transfer = Hyper {
             learning_rate: training.learning_rate_transfer.unwrap_or(training.learning_rate),
@@ -161,6 +162,8 @@ impl Spec {
             scratch,
             transfer,
             strategy: training.strategy,
+            compared: Vec::new(),
+            start: Start::Scratch,
             segments: self.chain.segments,
             buckets: self.buckets.count,
             buckets_sampled: self.buckets.sampled,

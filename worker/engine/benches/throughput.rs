@@ -1,6 +1,6 @@
 //! Images a second of training and inference at the sizes a search meets: `cargo bench -p imgcalc-engine [threads]`.
 
-use imgcalc_engine::{Init, Observer, Place, Progress, Samples, TrainData, Wish};
+use imgcalc_engine::{Blocks, Init, Observer, Place, Progress, Samples, TrainData, Wish};
 use imgcalc_engine::{execute_times, fingerprint, load_cuda, parameters, set_threads, train, transfer_times};
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn samples(shape: InputShape, images: usize) -> Samples {
         .collect();
     Samples {
         shape,
-        period: 1,
+        blocks: Blocks::PIXELS,
         values,
         labels: (0..images).map(|image| (image % 10) as u16).collect(),
     }
@@ -62,6 +62,7 @@ fn main() {
         batch_size: BATCH_IMAGES,
         epochs: 2,
         seed: 1,
+        ..Hyper::default()
     };
     println!("{}", fingerprint());
     println!("input      parameters   train img/s   execute img/s   transfer img/s");

@@ -3,7 +3,7 @@
 //! epoch under way are all there is.
 
 use crate::container;
-use crate::data::Samples;
+use crate::data::{Blocks, Samples};
 use crate::net::Values;
 use crate::train::{Present, Run};
 use crate::{EngineError, EpochPoint, TrainData, weights};
@@ -20,7 +20,7 @@ pub(crate) struct Identity {
     net: Net,
     hyper: Hyper,
     shape: InputShape,
-    period: u16,
+    blocks: Blocks,
     classes: u16,
     /// Of the training images and labels.
     digest: String,
@@ -28,13 +28,13 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn new(net: &Net, hyper: &Hyper, data: &TrainData) -> Self {
-        let Samples { shape, period, .. } = data.train;
+        let Samples { shape, blocks, .. } = data.train;
         let (net, hyper, classes) = (net.clone(), hyper.clone(), data.classes);
         Identity {
             net,
             hyper,
             shape,
-            period,
+            blocks,
             classes,
             digest: digest(&data.train),
         }
@@ -46,7 +46,7 @@ impl Identity {
             (self.net == other.net, "net"),
             (self.hyper == other.hyper, "hyper-parameters"),
             (
-                (self.shape, self.period) == (other.shape, other.period),
+                (self.shape, self.blocks) == (other.shape, other.blocks),
                 "shape of images",
             ),
             (self.classes == other.classes, "number of classes"),
@@ -120,7 +120,7 @@ fn read(bytes: &[u8], run: &Run) -> Result<State, String> {
         return Err(format!("it belongs to another training: the {what} differs"));
     }
     let present = check_place(&body, identity.hyper.epochs, run)?;
-    if weights::take_input(&mut values, identity.shape.channels, identity.period)? != *standard {
+    if weights::take_input(&mut values, identity.shape.channels, identity.blocks.period())? != *standard {
         return Err("its input is standardised otherwise than these training images are".into());
     }
     let (momenta, values): (Values, Values) = values

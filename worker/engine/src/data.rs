@@ -1,17 +1,55 @@
 //! Integer images, and how they become the net's input.
 
 use crate::EngineError;
+use imgcalc_shared::format::Format;
 use imgcalc_shared::training::InputShape;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
+
+/// What the values of an image are: the kept coefficients of its blocks, divided by a factor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Blocks {
+    /// Pixels on a side of a block.
+    pub side: u16,
+    /// Coefficient (i, j) is kept when i + j is below this; what is not kept is 0 where it lies in the plane.
+    pub keep: u16,
+    /// The quantisation factor.
+    pub quant: u16,
+}
+
+impl Blocks {
+    /// Of level-shifted pixels.
+    pub const PIXELS: Blocks = Blocks {
+        side: 1,
+        keep: 1,
+        quant: 1,
+    };
+
+    /// Side of the square in which frequencies repeat: coefficient (i, j) of every block lies where row % period = i and
+    /// column % period = j.
+    pub fn period(self) -> u16 {
+        self.keep.min(self.side)
+    }
+}
+
+impl From<Format> for Blocks {
+    fn from(format: Format) -> Self {
+        Blocks {
+            side: format.block(),
+            keep: format.keep(),
+            quant: format.quant(),
+        }
+    }
+}
 
 /// Labelled integer images of one shape.
 #[derive(Clone, Debug)]
 pub struct Samples {
     /// Shape of one image.
     pub shape: InputShape,
-    /// Side of the square in which frequencies repeat: coefficient (i, j) of every block lies where row % period = i and
-    /// column % period = j. 1 for pixels.
-    pub period: u16,
+    /// What the values are.
+    pub blocks: Blocks,
     /// Images × channels × rows × columns, the last fastest.
     pub values: Vec<i16>,
     /// The class of each image.
@@ -44,7 +82,7 @@ impl Samples {
 
     pub(crate) fn check(&self, part: &str, classes: u16) -> Result<(), EngineError> {
         let bad = |reason: String| Err(EngineError::BadData(format!("{part}: {reason}")));
-        check_shape(self.shape, self.period).or_else(&bad)?;
+        check_shape(self.shape, self.blocks.period()).or_else(&bad)?;
         if self.is_empty() {
             return bad("there is no image".into());
         }
@@ -81,10 +119,10 @@ impl TrainData {
             .filter_map(|(part, samples)| Some((part, samples?)))
         {
             samples.check(part, self.classes)?;
-            if (samples.shape, samples.period) != (self.train.shape, self.train.period) {
+            if (samples.shape, samples.blocks) != (self.train.shape, self.train.blocks) {
                 return Err(EngineError::BadData(format!(
-                    "{part}: images of {} and period {}, but those of train are {} and {}",
-                    samples.shape, samples.period, self.train.shape, self.train.period
+                    "{part}: images of {} and {:?}, but those of train are {} and {:?}",
+                    samples.shape, samples.blocks, self.train.shape, self.train.blocks
                 )));
             }
         }
@@ -129,7 +167,7 @@ impl Standardisation {
             height,
             width,
         } = samples.shape;
-        let period = samples.period as usize;
+        let period = usize::from(samples.blocks.period());
         let cells = channels as usize * period * period;
         let (mut sums, mut squares) = (vec![0_i64; cells], vec![0_u64; cells]);
         for (row, values) in samples.values.chunks_exact(width as usize).enumerate() {
@@ -156,7 +194,7 @@ impl Standardisation {
         }
         Standardisation {
             channels,
-            period: samples.period,
+            period: samples.blocks.period(),
             mean,
             scale,
         }
@@ -256,9 +294,14 @@ mod tests {
             height: shape.1,
             width: shape.2,
         };
+        let blocks = Blocks {
+            side: period,
+            keep: period,
+            quant: 1,
+        };
         Samples {
             shape,
-            period,
+            blocks,
             values,
             labels,
         }

@@ -14,10 +14,11 @@ pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Re
     let channels = samples.shape.channels;
     let mut network = Network::new(net, samples.shape, classes, device)?;
     let (values, standard) = weights::read(weights, net, channels, classes, network.variables())?;
-    if standard.period != samples.period {
+    if standard.period != samples.blocks.period() {
         return Err(EngineError::BadWeights(format!(
             "they were trained on images of period {}, but these have {}",
-            standard.period, samples.period
+            standard.period,
+            samples.blocks.period()
         )));
     }
     network.fill(&values)?;

@@ -17,7 +17,7 @@ mod schedule;
 mod train;
 mod weights;
 
-pub use data::{Samples, TrainData};
+pub use data::{Blocks, Samples, TrainData};
 pub use device::{device_name, fingerprint, load_cuda, set_threads};
 pub use error::EngineError;
 pub use evaluate::predict;

@@ -10,7 +10,7 @@ use crate::data::{Base, dataset};
 use crate::failure::Failure;
 use bytes::Bytes;
 use checkpoints::Checkpoints;
-use imgcalc_engine::{EngineError, Init, Place, Samples, TrainData, Wish};
+use imgcalc_engine::{Blocks, EngineError, Init, Place, Samples, TrainData, Wish};
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{FailureClass, Input, Outcome, Start, Task, Trained};
@@ -77,6 +77,7 @@ pub(super) fn run(
         curve: curve.collect(),
         bytes_read,
         seconds: begin.elapsed().as_secs_f64(),
+        batch_halved_to: None,
     }))
 }
 
@@ -119,6 +120,7 @@ fn train(
 fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<Bytes>, Failure> {
     match (start, attempt.weights) {
         (Start::Scratch, _) => Ok(None),
+        (Start::File(_), _) => Err(Failure::application("not yet")),
         (Start::Weights(_), Some(object)) => base.get_verified(object).map(Some),
         (Start::Weights(from), None) => Err(Failure::application(format!(
             "the training starts from the weights of task {from}, but the assignment does not say where they are"
@@ -137,12 +139,12 @@ fn load(
     let manifest = dataset::load_manifest(base, digest)?;
     let labels = dataset::load_labels(base, &manifest)?;
     let before = base.bytes_read();
-    let (plane, period, parts) = match input {
+    let (plane, blocks, parts) = match input {
         Input::Format(format) => {
             let parts = context.planes.load(base, &manifest, images, format)?;
-            (format.plane(manifest.size), format.side(), parts)
+            (format.plane(manifest.size), Blocks::from(format), parts)
         }
-        Input::Pixels => (manifest.size, 1, pixels(base, &manifest, images)?),
+        Input::Pixels => (manifest.size, Blocks::PIXELS, pixels(base, &manifest, images)?),
     };
     let bytes_read = base.bytes_read() - before;
     let side = |pixels: u32| {
@@ -157,7 +159,7 @@ fn load(
     let ranges = manifest.subset(images);
     let mut samples = ranges.into_iter().zip(parts).map(|(range, values)| Samples {
         shape,
-        period,
+        blocks,
         values,
         labels: labels[range.start as usize..range.end as usize].to_vec(),
     });

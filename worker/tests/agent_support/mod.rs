@@ -75,6 +75,7 @@ impl World {
                 batch_size: 16,
                 epochs,
                 seed: 7,
+                ..Hyper::default()
             },
             start: Start::Scratch,
             threads: 1,

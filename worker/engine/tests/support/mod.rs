@@ -3,7 +3,7 @@
 #![allow(dead_code)] // Each test program uses a part of it.
 
 use imgcalc_engine::{
-    EngineError, Init, Observer, Place, Progress, Samples, TrainData, Trained, Wish, train,
+    Blocks, EngineError, Init, Observer, Place, Progress, Samples, TrainData, Trained, Wish, train,
 };
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 
@@ -24,6 +24,7 @@ pub fn hyper(epochs: u32) -> Hyper {
         batch_size: 16,
         epochs,
         seed: 7,
+        ..Hyper::default()
     }
 }
 
@@ -53,7 +54,11 @@ pub fn samples(images: usize, side: u16, period: u16, seed: u32) -> Samples {
     }
     Samples {
         shape,
-        period,
+        blocks: Blocks {
+            side: period,
+            keep: 2 * period - 1,
+            quant: 1,
+        },
         values,
         labels,
     }

@@ -1,0 +1,127 @@
+//! What comes out of a task.
+
+use super::Task;
+use crate::dataset::ObjectRef;
+use crate::profile::{AccessProfile, ExecuteProfile, FormatAccess, Timing};
+use serde::{Deserialize, Serialize};
+
+/// What a task gives back. Facts and keys only: bytes stay in the base.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Of [`Task::Columns`].
+    Columns {
+        /// Objects that now hold the columns.
+        objects: u32,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// Of [`Task::ProfileAccess`], a row for each format asked for, in that order.
+    ProfileAccess {
+        /// The rows.
+        rows: Vec<FormatAccess>,
+    },
+    /// Of [`Task::ProfileExecute`].
+    ProfileExecute(ExecuteProfile),
+    /// Of [`Task::ProfileJpeg`].
+    ProfileJpeg {
+        /// What it costs.
+        access: AccessProfile,
+    },
+    /// Of [`Task::ProfileTraining`].
+    ProfileTraining {
+        /// A row for each batch that memory sufficed for, from the first.
+        rows: Vec<BatchTiming>,
+    },
+    /// Of [`Task::Train`].
+    Train(Trained),
+}
+
+/// Steps of a training at one batch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchTiming {
+    /// Images of a batch.
+    pub batch: u32,
+    /// Time of a step, per image.
+    pub step: Timing,
+}
+
+/// A finished training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trained {
+    /// The weights, safetensors.
+    pub weights: ObjectRef,
+    /// Mean training loss of the last epoch.
+    pub loss: f64,
+    /// Share of validation images classified rightly, 0 to 1.
+    pub accuracy: f64,
+    /// The same on test images, where the task names some.
+    pub test_accuracy: Option<f64>,
+    /// One point per epoch.
+    pub curve: Vec<EpochPoint>,
+    /// Bytes of columns or pixels the training asked the base for (cached reads count 0).
+    pub bytes_read: u64,
+    /// Wall time of the attempt that finished, seconds.
+    pub seconds: f64,
+    /// Images per step, where memory did not suffice for as many as the task says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_halved_to: Option<u32>,
+}
+
+/// One epoch of a training.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochPoint {
+    /// From 1.
+    pub epoch: u32,
+    /// Mean training loss.
+    pub loss: f64,
+    /// Validation accuracy, 0 to 1.
+    pub accuracy: f64,
+}
+
+impl Task {
+    /// Whether this outcome is of this kind and answers exactly what was asked, with numbers that can be.
+    pub fn accepts(&self, outcome: &Outcome) -> bool {
+        let sane = |access: &AccessProfile| {
+            [access.batch, access.single].iter().all(|access| {
+                let timings = [access.read, access.decode, access.transfer];
+                timings.iter().all(|timing| timing.is_sane())
+                    && access.bytes.is_finite()
+                    && access.bytes >= 0.0
+            })
+        };
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        match (self, outcome) {
+            (Task::Columns { .. }, Outcome::Columns { .. }) => true,
+            (Task::ProfileAccess { formats, .. }, Outcome::ProfileAccess { rows }) => {
+                rows.len() == formats.len()
+                    && rows
+                        .iter()
+                        .zip(formats)
+                        .all(|(row, format)| row.format == *format && sane(&row.access))
+            }
+            (Task::ProfileExecute { shape, .. }, Outcome::ProfileExecute(profile)) => {
+                profile.shape == *shape && profile.batch.is_sane() && profile.single.is_sane()
+            }
+            (Task::ProfileJpeg { .. }, Outcome::ProfileJpeg { access }) => sane(access),
+            (Task::ProfileTraining { batches, .. }, Outcome::ProfileTraining { rows }) => {
+                !rows.is_empty()
+                    && rows.len() <= batches.len()
+                    && rows
+                        .iter()
+                        .zip(batches)
+                        .all(|(row, batch)| row.batch == *batch && row.step.is_sane())
+            }
+            (Task::Train { images, .. }, Outcome::Train(trained)) => {
+                share(trained.accuracy)
+                    && trained.loss.is_finite()
+                    && trained.test_accuracy.is_some() == (images.test > 0)
+                    && trained.test_accuracy.is_none_or(share)
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The numbers a training follows.
+
+use super::Augment;
+use serde::{Deserialize, Serialize};
+
+/// Hyper-parameters of one training. What has its default is not written, so that a task keeps the name it had before
+/// there was a choice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hyper {
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Momentum of SGD, in [0, 1); of AdamW the decay of the first moment (β₁).
+    pub momentum: f64,
+    /// SGD: L2 penalty added to the gradient of every parameter; AdamW: decoupled decay, times the learning rate.
+    pub weight_decay: f64,
+    /// Images per step.
+    pub batch_size: u32,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Seeds the initial weights, the order of images and every augmentation.
+    pub seed: u64,
+    /// Whether the batch may be halved where memory does not suffice: it was not the user who chose it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub batch_auto: bool,
+    /// How gradients become steps.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub optimizer: Optimizer,
+    /// How the learning rate goes from its peak.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub schedule: Schedule,
+    /// Epochs over which the learning rate first rises linearly to its peak.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub warmup_epochs: u32,
+    /// Share of the target spread evenly over all classes, in [0, 1) (Szegedy et al., "Rethinking the Inception
+    /// Architecture for Computer Vision", section 7).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub label_smoothing: f64,
+    /// Number format of convolutions and linear layers.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub precision: Precision,
+    /// Whether a GPU must use deterministic algorithms only; a CPU always does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub deterministic: bool,
+    /// What is done to training images at random.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub augment: Augment,
+}
+
+/// How gradients become steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Stochastic gradient descent with momentum, as PyTorch has it.
+    #[default]
+    Sgd,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", algorithm 2),
+    /// β₂ = 0.999 and ε = 1e-8.
+    AdamW,
+}
+
+/// How the learning rate goes from its peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    /// Along half a cosine to 0 (Loshchilov and Hutter, "SGDR", equation 5, one period).
+    #[default]
+    Cosine,
+    /// Not at all.
+    Constant,
+    /// Times `factor` after every so many epochs.
+    Step {
+        /// Epochs between two steps.
+        every: u32,
+        /// What the rate is multiplied by, in (0, 1].
+        factor: f64,
+    },
+}
+
+/// Number format of convolutions and linear layers; weights, statistics and steps are 32-bit floats always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    #[default]
+    F32,
+    /// bfloat16 where PyTorch's autocast uses it.
+    Bf16,
+}
+
+impl Default for Hyper {
+    /// The published training (Sirin and Idreos, "The Image Calculator", SIGMOD 2024, the experimental set-up): the preset `sigmod24`.
+    fn default() -> Self {
+        Hyper {
+            learning_rate: 0.001,
+            momentum: 0.9,
+            weight_decay: 4e-5,
+            batch_size: 64,
+            epochs: 210,
+            seed: 0,
+            batch_auto: false,
+            optimizer: Optimizer::default(),
+            schedule: Schedule::default(),
+            warmup_epochs: 0,
+            label_smoothing: 0.0,
+            precision: Precision::default(),
+            deterministic: false,
+            augment: Augment::default(),
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
