@@ -24,7 +24,9 @@ fn main() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
-        .include(libtorch.join("include"))
+        // As a system's: its headers are not ours to warn about.
+        .flag("-isystem")
+        .flag(libtorch.join("include"))
         .file("src/device.cpp")
         .compile("imgcalc_device");
 }

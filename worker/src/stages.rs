@@ -7,6 +7,7 @@ pub mod access;
 pub mod columns;
 mod execute;
 pub mod jpeg;
+mod steps;
 mod train;
 
 use crate::data::Base;
@@ -24,7 +25,8 @@ pub struct Context {
     base: Base,
     threads: u16,
     cadence: Cadence,
-    planes: train::PlanesCache,
+    images: train::ImageCache,
+    window_bytes: u64,
 }
 
 impl Context {
@@ -35,8 +37,14 @@ impl Context {
             base,
             threads,
             cadence,
-            planes: train::PlanesCache::default(),
+            images: train::ImageCache::default(),
+            window_bytes: train::WINDOW_BYTES,
         }
+    }
+
+    /// The same with another window: for tests and measurements, since with another one trainings have other results.
+    pub fn with_window_bytes(self, window_bytes: u64) -> Self {
+        Context { window_bytes, ..self }
     }
 
     /// Where its tasks read and write.
@@ -102,7 +110,7 @@ pub fn run(
             hardware: _,
         } => execute::run(net, *shape, *classes, *batch, context.threads, observer),
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
-        Task::ProfileTraining { .. } => Err(Failure::application("not yet")),
+        Task::ProfileTraining { .. } => steps::run(task, observer),
         Task::Train { .. } => train::run(task, attempt, context, observer),
     }
 }
@@ -116,7 +124,7 @@ impl From<EngineError> for Failure {
             }
             EngineError::Stopped => FailureClass::Preempted,
             EngineError::OutOfMemory(_) => FailureClass::OutOfMemory,
-            EngineError::Checkpoint(_) => FailureClass::Storage,
+            EngineError::Checkpoint(_) | EngineError::Images(_) => FailureClass::Storage,
             EngineError::Torch(_) => FailureClass::Application,
         };
         Failure::new(class, error.to_string())

@@ -3,15 +3,14 @@
 //! epoch under way are all there is.
 
 use crate::container;
-use crate::data::{Blocks, Samples};
+use crate::data::{Blocks, Feeds};
 use crate::net::Values;
 use crate::train::{Present, Run};
-use crate::{EngineError, EpochPoint, TrainData, weights};
+use crate::{EngineError, EpochPoint, weights};
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &str = "imgcalc-checkpoint";
-const MOMENTUM: &str = "momentum.";
 
 /// What a training is: a checkpoint of one is refused by every other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,21 +21,19 @@ pub(crate) struct Identity {
     shape: InputShape,
     blocks: Blocks,
     classes: u16,
-    /// Of the training images and labels.
-    digest: String,
+    /// Of the labels of the training images, in their order. What differs in the images themselves shows in their standardisation.
+    labels: String,
 }
 
 impl Identity {
-    pub(crate) fn new(net: &Net, hyper: &Hyper, data: &TrainData) -> Self {
-        let Samples { shape, blocks, .. } = data.train;
-        let (net, hyper, classes) = (net.clone(), hyper.clone(), data.classes);
+    pub(crate) fn new(net: &Net, hyper: &Hyper, feeds: &Feeds) -> Self {
         Identity {
-            net,
-            hyper,
-            shape,
-            blocks,
-            classes,
-            digest: digest(&data.train),
+            net: net.clone(),
+            hyper: hyper.clone(),
+            shape: feeds.train.shape(),
+            blocks: feeds.train.blocks(),
+            classes: feeds.classes,
+            labels: digest(feeds.train.labels()),
         }
     }
 
@@ -50,7 +47,7 @@ impl Identity {
                 "shape of images",
             ),
             (self.classes == other.classes, "number of classes"),
-            (self.digest == other.digest, "training images"),
+            (self.labels == other.labels, "training images"),
         ];
         pairs.into_iter().find(|(same, _)| !same).map(|(_, what)| what)
     }
@@ -70,7 +67,7 @@ struct Body {
 
 /// The present state of a run.
 pub(crate) fn write(run: &Run) -> Result<Vec<u8>, EngineError> {
-    let (network, sgd) = (&run.network, &run.sgd);
+    let network = &run.network;
     let body = Body {
         identity: run.identity.clone(),
         epoch: run.curve.len() as u32,
@@ -78,26 +75,26 @@ pub(crate) fn write(run: &Run) -> Result<Vec<u8>, EngineError> {
         present: (run.present.step > 0).then_some(run.present),
     };
     let mut values = network.values()?;
-    let momenta = network.values_like(&sgd.momenta)?;
-    values.extend(
-        momenta
-            .into_iter()
-            .map(|(name, array)| (format!("{MOMENTUM}{name}"), array)),
-    );
+    for (state, flat) in run.optimizer.states() {
+        let arrays = network.values_like(flat)?.into_iter();
+        values.extend(arrays.map(|(name, array)| (format!("{state}.{name}"), array)));
+    }
     weights::put_input(&mut values, &run.standard);
     container::write(MAGIC, &body, &values).map_err(EngineError::BadCheckpoint)
 }
 
-/// Puts weights and momenta back; returns the curve so far and how far the epoch after it is.
+/// Puts weights and the optimiser's state back; returns the curve so far and how far the epoch after it is.
 pub(crate) fn restore(bytes: &[u8], run: &mut Run) -> Result<(Vec<EpochPoint>, Present), EngineError> {
     let State {
         curve,
         present,
         values,
-        momenta,
+        states,
     } = read(bytes, run).map_err(EngineError::BadCheckpoint)?;
     run.network.fill(&values)?;
-    run.network.fill_like(&run.sgd.momenta, &momenta)?;
+    for ((_, flat), values) in run.optimizer.states().into_iter().zip(&states) {
+        run.network.fill_like(flat, values)?;
+    }
     Ok((curve, present))
 }
 
@@ -105,7 +102,8 @@ struct State {
     curve: Vec<EpochPoint>,
     present: Present,
     values: Values,
-    momenta: Values,
+    /// Of the optimiser, in its order.
+    states: Vec<Values>,
 }
 
 fn read(bytes: &[u8], run: &Run) -> Result<State, String> {
@@ -123,30 +121,33 @@ fn read(bytes: &[u8], run: &Run) -> Result<State, String> {
     if weights::take_input(&mut values, identity.shape.channels, identity.blocks.period())? != *standard {
         return Err("its input is standardised otherwise than these training images are".into());
     }
-    let (momenta, values): (Values, Values) = values
-        .into_iter()
-        .partition(|(name, _)| name.starts_with(MOMENTUM));
-    let momenta = momenta
-        .into_iter()
-        .map(|(name, array)| (name[MOMENTUM.len()..].to_string(), array))
-        .collect();
     let all = network.variables();
+    let fitted: Vec<_> = all.iter().filter(|variable| !variable.is_buffer()).collect();
+    let mut states = Vec::new();
+    for (state, _) in run.optimizer.states() {
+        let of_state = |name: &str| name.strip_prefix(state)?.strip_prefix('.').map(str::to_string);
+        let (mine, rest): (Values, Values) =
+            values.into_iter().partition(|(name, _)| of_state(name).is_some());
+        values = rest;
+        let named = mine
+            .into_iter()
+            .filter_map(|(name, array)| Some((of_state(&name)?, array)));
+        let mine: Values = named.collect();
+        let expected = fitted.iter();
+        let expected = expected.map(|variable| (variable.name.clone(), variable.shape.as_slice()));
+        container::check(&mine, expected).map_err(|error| format!("{state}: {error}"))?;
+        states.push(mine);
+    }
+    let expected = all.iter();
     container::check(
         &values,
-        all.iter()
-            .map(|variable| (variable.name.clone(), variable.shape.as_slice())),
+        expected.map(|variable| (variable.name.clone(), variable.shape.as_slice())),
     )?;
-    let fitted = all.iter().filter(|variable| !variable.is_buffer());
-    container::check(
-        &momenta,
-        fitted.map(|variable| (variable.name.clone(), variable.shape.as_slice())),
-    )
-    .map_err(|error| format!("momentum: {error}"))?;
     Ok(State {
         curve: body.curve,
         present,
         values,
-        momenta,
+        states,
     })
 }
 
@@ -175,18 +176,7 @@ fn check_place(body: &Body, epochs: u32, run: &Run) -> Result<Present, String> {
     Ok(body.present.unwrap_or_default())
 }
 
-fn digest(samples: &Samples) -> String {
-    const CHUNK: usize = 1 << 15;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(samples.len() as u64).to_le_bytes());
-    let mut bytes = Vec::with_capacity(2 * CHUNK);
-    for chunk in samples.values.chunks(CHUNK) {
-        bytes.clear();
-        bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
-        hasher.update(&bytes);
-    }
-    for label in &samples.labels {
-        hasher.update(&label.to_le_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
+fn digest(labels: &[u16]) -> String {
+    let bytes: Vec<u8> = labels.iter().flat_map(|label| label.to_le_bytes()).collect();
+    blake3::hash(&bytes).to_hex().to_string()
 }

@@ -3,14 +3,43 @@
 use std::ffi::{CStr, c_char, c_int};
 use tch::{Cuda, Device};
 
-#[allow(unsafe_code)] // C functions of device.cpp: no arguments, and text that lives as long as the program
+#[allow(unsafe_code)] // C functions of device.cpp: numbers in, numbers or text that lives as long as the program out
 mod native {
-    use super::{CStr, c_char, c_int};
+    use super::{CStr, DeviceMemory, c_char, c_int};
 
     unsafe extern "C" {
         fn imgcalc_torch_version() -> *const c_char;
         fn imgcalc_cpu_capability() -> *const c_char;
         fn imgcalc_load_cuda() -> c_int;
+        fn imgcalc_autocast_enter(cuda: c_int);
+        fn imgcalc_autocast_leave(cuda: c_int);
+        fn imgcalc_set_deterministic(on: c_int);
+        fn imgcalc_device_memory(free_bytes: *mut usize, all_bytes: *mut usize) -> c_int;
+    }
+
+    pub(super) fn autocast_enter(cuda: bool) {
+        // SAFETY: sets variables of this thread.
+        unsafe { imgcalc_autocast_enter(cuda.into()) }
+    }
+
+    pub(super) fn autocast_leave(cuda: bool) {
+        // SAFETY: sets variables of this thread, and frees copies that only autocast knows.
+        unsafe { imgcalc_autocast_leave(cuda.into()) }
+    }
+
+    pub(super) fn set_deterministic(on: bool) {
+        // SAFETY: sets variables of libtorch.
+        unsafe { imgcalc_set_deterministic(on.into()) }
+    }
+
+    pub(super) fn device_memory() -> Option<DeviceMemory> {
+        let (mut free_bytes, mut all_bytes) = (0_usize, 0_usize);
+        // SAFETY: fills two numbers that live here.
+        let known = unsafe { imgcalc_device_memory(&raw mut free_bytes, &raw mut all_bytes) } != 0;
+        known.then_some(DeviceMemory {
+            free_bytes: free_bytes as u64,
+            all_bytes: all_bytes as u64,
+        })
     }
 
     pub(super) fn torch_version() -> &'static CStr {
@@ -54,6 +83,44 @@ pub fn fingerprint() -> String {
         native::cpu_capability().to_string_lossy(),
         tch::get_num_threads()
     )
+}
+
+/// Memory of the GPU the engine computes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceMemory {
+    /// What nobody uses.
+    pub free_bytes: u64,
+    /// What there is.
+    pub all_bytes: u64,
+}
+
+/// Memory of the GPU, if the engine computes on one.
+pub fn device_memory() -> Option<DeviceMemory> {
+    device().is_cuda().then(native::device_memory).flatten()
+}
+
+/// Whether a GPU may use algorithms only that give the same bits every time; a CPU always does.
+pub(crate) fn set_deterministic(on: bool) {
+    native::set_deterministic(on);
+}
+
+/// While it lives, this thread's convolutions and linear layers compute in bfloat16, where PyTorch's autocast does.
+pub(crate) struct Bfloat16 {
+    cuda: bool,
+}
+
+impl Bfloat16 {
+    pub(crate) fn enter() -> Self {
+        let cuda = device().is_cuda();
+        native::autocast_enter(cuda);
+        Bfloat16 { cuda }
+    }
+}
+
+impl Drop for Bfloat16 {
+    fn drop(&mut self) {
+        native::autocast_leave(self.cuda);
+    }
 }
 
 pub(crate) fn device() -> Device {

@@ -6,13 +6,15 @@ use tch::TchError;
 /// Why a training or measurement did not finish.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The loss or the weights are no longer finite: the hyper-parameters do not suit the net and the data.
-    #[error("the training diverges: not finite at epoch {epoch}, step {step}; try a lower learning rate")]
+    /// The training goes nowhere: the hyper-parameters do not suit the net and the data.
+    #[error("the training fails numerically at epoch {epoch}, step {step}: {evidence}")]
     Numeric {
         /// Epoch, counted from 1.
         epoch: u32,
         /// Step within the epoch, counted from 1.
         step: u64,
+        /// What was seen, and what to do about it.
+        evidence: String,
     },
     /// The bytes given as weights are damaged or belong to another net.
     #[error("bad weights: {0}")]
@@ -29,6 +31,9 @@ pub enum EngineError {
     /// Host or device memory does not suffice.
     #[error("out of memory: {0}")]
     OutOfMemory(String),
+    /// Images that are read while the training runs could not be.
+    #[error("images cannot be read: {0}")]
+    Images(String),
     /// The observer could not store a checkpoint.
     #[error("a checkpoint could not be stored: {0}")]
     Checkpoint(String),

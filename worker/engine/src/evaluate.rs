@@ -1,15 +1,23 @@
 //! Runs a trained net over images without training it.
 
-use crate::data::{Resident, Samples};
+use crate::data::{Feed, Input, Planes, Samples};
 use crate::net::{Network, Pass};
-use crate::{EngineError, data::Input, device, weights};
+use crate::{EngineError, device, weights};
 use imgcalc_shared::training::Net;
+use std::ops::Range;
+use tch::Tensor;
 
-const BATCH_IMAGES: i64 = 512;
+const BATCH_IMAGES: usize = 512;
 
 /// The class that weights give to each image. Labels are not looked at, beyond that there is one for each image.
 pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Result<Vec<u16>, EngineError> {
-    samples.check("images", u16::MAX)?;
+    let planes = Planes::new(&samples.values, samples.shape, samples.blocks)?;
+    if planes.len() != samples.len() {
+        let (images, labels) = (planes.len(), samples.len());
+        return Err(EngineError::BadData(format!(
+            "{images} images and {labels} labels"
+        )));
+    }
     let device = device::device();
     let channels = samples.shape.channels;
     let mut network = Network::new(net, samples.shape, classes, device)?;
@@ -23,9 +31,8 @@ pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Re
     }
     network.fill(&values)?;
     let input = standard.on(samples.shape, device)?;
-    let images = Resident::new(samples, device)?;
     let mut found = Vec::with_capacity(samples.len());
-    for_each_batch(&network, &input, &images, |logits, _| {
+    for_each_batch(&network, &input, &planes, |logits, _| {
         let classes = Vec::<i64>::try_from(logits.f_argmax(1, false)?)?;
         found.extend(classes.into_iter().map(|class| class as u16));
         Ok(())
@@ -34,31 +41,41 @@ pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Re
 }
 
 /// The share of images that the net classifies rightly.
-pub(crate) fn accuracy(network: &Network, input: &Input, images: &Resident) -> Result<f64, EngineError> {
-    let mut right = 0;
-    for_each_batch(network, input, images, |logits, labels| {
-        right += logits
-            .f_argmax(1, false)?
-            .f_eq_tensor(labels)?
-            .f_sum(tch::Kind::Int64)?
-            .f_int64_value(&[])?;
-        Ok(())
+pub(crate) fn accuracy(
+    network: &Network,
+    input: &Input,
+    feed: &mut Feed,
+    window_bytes: u64,
+) -> Result<f64, EngineError> {
+    let labels: Vec<i64> = feed.labels().iter().map(|&label| label.into()).collect();
+    let labels = Tensor::f_from_slice(&labels)?.f_to_device(device::device())?;
+    let mut right = Vec::new();
+    feed.each_window(window_bytes, |planes, places| {
+        let labels = labels.f_narrow(0, places.start as i64, places.len() as i64)?;
+        for_each_batch(network, input, planes, |logits, batch| {
+            let labels = labels.f_narrow(0, batch.start as i64, batch.len() as i64)?;
+            let hits = logits.f_argmax(1, false)?.f_eq_tensor(&labels)?;
+            right.push(hits.f_sum(tch::Kind::Int64)?);
+            Ok(())
+        })
     })?;
-    Ok(right as f64 / images.len as f64)
+    let right = Tensor::f_stack(&right, 0)?.f_sum(tch::Kind::Int64)?;
+    Ok(right.f_int64_value(&[])? as f64 / feed.len() as f64)
 }
 
 fn for_each_batch(
     network: &Network,
     input: &Input,
-    images: &Resident,
-    mut take: impl FnMut(&tch::Tensor, &tch::Tensor) -> Result<(), EngineError>,
+    planes: &Planes,
+    mut take: impl FnMut(&Tensor, Range<usize>) -> Result<(), EngineError>,
 ) -> Result<(), EngineError> {
     tch::no_grad(|| {
-        for start in (0..images.len).step_by(BATCH_IMAGES as usize) {
-            let (values, labels) = images.range(start, BATCH_IMAGES.min(images.len - start))?;
+        for start in (0..planes.len()).step_by(BATCH_IMAGES) {
+            let batch = start..planes.len().min(start + BATCH_IMAGES);
+            let values = planes.range(start, batch.len())?.f_to_kind(tch::Kind::Float)?;
             take(
-                &network.forward(&input.standardise(&values)?, Pass::Evaluate)?,
-                &labels,
+                &network.forward(&input.standardise(values)?, Pass::Evaluate)?,
+                batch,
             )?;
         }
         Ok(())

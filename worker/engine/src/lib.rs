@@ -14,13 +14,15 @@ mod net;
 mod optimizer;
 mod random;
 mod schedule;
+mod steps;
 mod train;
 mod weights;
 
-pub use data::{Blocks, Samples, TrainData};
-pub use device::{device_name, fingerprint, load_cuda, set_threads};
+pub use data::{Blocks, Feed, Feeds, Planes, Samples, Stream, TrainData};
+pub use device::{DeviceMemory, device_memory, device_name, fingerprint, load_cuda, set_threads};
 pub use error::EngineError;
 pub use evaluate::predict;
 pub use measure::{execute_times, transfer_times};
 pub use net::parameters;
-pub use train::{EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train};
+pub use steps::step_times;
+pub use train::{EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train, train_on};

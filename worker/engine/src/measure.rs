@@ -74,7 +74,7 @@ pub fn transfer_times(
     let input = standard.on(shape, device)?;
     tch::no_grad(|| {
         times(warmup, repeats, None, || {
-            input.standardise(&upload(values, shape, device)?)
+            input.standardise(upload(values, shape, device)?.f_to_kind(tch::Kind::Float)?)
         })
     })
 }

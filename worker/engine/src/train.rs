@@ -1,7 +1,9 @@
 //! Trains a net: epochs of shuffled batches, a curve, checkpoints between any two steps.
 
+mod health;
 mod run;
 
+use crate::data::Feeds;
 use crate::{EngineError, TrainData, checkpoint, weights};
 use imgcalc_shared::training::{Hyper, Net};
 pub(crate) use run::{Present, Run};
@@ -99,8 +101,7 @@ pub struct Trained {
     pub parameters: u64,
 }
 
-/// Trains `net`. With `resume`, goes on from a checkpoint of this very training; on a CPU with the same number of threads the result is then
-/// that of an undisturbed run, bit for bit.
+/// Trains `net` on images in the host's memory: see [`train_on`].
 pub fn train(
     net: &Net,
     hyper: &Hyper,
@@ -109,28 +110,41 @@ pub fn train(
     resume: Option<&[u8]>,
     observer: &mut dyn Observer,
 ) -> Result<Trained, EngineError> {
-    check(hyper, data)?;
-    let mut run = Run::new(net, hyper, data)?;
+    train_on(net, hyper, &mut Feeds::try_from(data)?, init, resume, observer)
+}
+
+/// Trains `net`. With `resume`, goes on from a checkpoint of this very training; on a CPU with the same number of threads the result is then
+/// that of an undisturbed run, bit for bit.
+pub fn train_on(
+    net: &Net,
+    hyper: &Hyper,
+    feeds: &mut Feeds,
+    init: Init,
+    resume: Option<&[u8]>,
+    observer: &mut dyn Observer,
+) -> Result<Trained, EngineError> {
+    check(hyper, feeds)?;
+    let mut run = Run::new(net, hyper, feeds)?;
     match (resume, init) {
         (Some(bytes), _) => {
             (run.curve, run.present) = checkpoint::restore(bytes, &mut run)?;
         }
         (None, Init::Scratch) => run.network.fill_from_seed(hyper.seed)?,
         (None, Init::Weights(bytes)) => {
-            let channels = data.train.shape.channels;
-            let (values, _) = weights::read(bytes, net, channels, data.classes, run.network.variables())?;
+            let channels = feeds.train.shape().channels;
+            let (values, _) = weights::read(bytes, net, channels, feeds.classes, run.network.variables())?;
             run.network.fill(&values)?;
         }
     }
     while run.place().epoch < hyper.epochs {
-        run.epoch(observer)?;
+        run.epoch(feeds, observer)?;
     }
     run.obey(observer)?;
-    run.finish(net, data)
+    run.finish(net, feeds)
 }
 
-fn check(hyper: &Hyper, data: &TrainData) -> Result<(), EngineError> {
-    data.check()?;
+fn check(hyper: &Hyper, feeds: &Feeds) -> Result<(), EngineError> {
+    feeds.check()?;
     let Hyper {
         learning_rate,
         momentum,
@@ -146,7 +160,14 @@ fn check(hyper: &Hyper, data: &TrainData) -> Result<(), EngineError> {
         format!("the weight decay {weight_decay} is not a finite number from 0")
     } else if !(0.0..1.0).contains(momentum) {
         format!("the momentum {momentum} is not in [0, 1)")
-    } else if *batch_size < 2 || data.train.len() < 2 {
+    } else if !(0.0..1.0).contains(&hyper.label_smoothing) {
+        format!("the label smoothing {} is not in [0, 1)", hyper.label_smoothing)
+    } else if hyper.warmup_epochs >= *epochs && hyper.warmup_epochs > 0 {
+        format!(
+            "a warm-up of {} epochs leaves none of {epochs}",
+            hyper.warmup_epochs
+        )
+    } else if *batch_size < 2 || feeds.train.len() < 2 {
         "batch normalisation needs two images in a batch".into()
     } else if *epochs == 0 {
         "there is no epoch".into()

@@ -93,7 +93,8 @@ fn a_diverging_training_is_a_numeric_failure_with_its_place() {
             error,
             EngineError::Numeric {
                 epoch: 1,
-                step: 2..=6
+                step: 2..=6,
+                ..
             }
         ),
         "{error}"

@@ -20,7 +20,7 @@ use imgcalc_shared::format::Format;
 use std::collections::{BTreeSet, HashMap};
 
 pub(crate) use coefficients::coefficients;
-pub use load::{load_parts, load_planes};
+pub use load::{load_parts, load_planes, load_runs};
 pub(crate) use many::make_all;
 pub(crate) use stored::{Stored, read_footer, stored};
 

@@ -1,28 +1,31 @@
 //! Trains a net on the coefficients of a format, or on pixels.
 
 mod checkpoints;
+mod images;
 mod keys;
-mod planes;
 mod retention;
+mod stream;
 
 use super::{Attempt, Context, Observer, Progress};
 use crate::data::{Base, dataset};
 use crate::failure::Failure;
 use bytes::Bytes;
 use checkpoints::Checkpoints;
-use imgcalc_engine::{Blocks, EngineError, Init, Place, Samples, TrainData, Wish};
-use imgcalc_shared::dataset::{Manifest, Splits};
+use imgcalc_engine::{EngineError, Feeds, Init, Place, Wish};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::task::{FailureClass, Input, Outcome, Start, Task, Trained};
-use imgcalc_shared::training::{Hyper, InputShape, Net};
+use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, Trained};
+use imgcalc_shared::training::{Hyper, Net};
+use std::sync::Arc;
 use std::time::Instant;
+use stream::Shared;
 
 pub use checkpoints::Cadence;
-pub(super) use planes::PlanesCache;
+pub(super) use images::ImageCache;
+pub use images::WINDOW_BYTES;
 pub use retention::tidy;
 
-/// Level shift of pixels, so that the net sees values around zero as it does with coefficients.
-const PIXEL_SHIFT: i16 = 128;
+/// Halving stops here: fewer images are too few to normalise over.
+const BATCH_MIN: u32 = 4;
 
 /// Of [`Task::Train`].
 pub(super) fn run(
@@ -46,18 +49,23 @@ pub(super) fn run(
     let begin = Instant::now();
     // The task says how many: with another number the sums would differ.
     imgcalc_engine::set_threads((*threads).into());
-    let (data, bytes_read) = load(context, dataset, *images, *input)?;
+    let manifest = dataset::load_manifest(&context.base, dataset)?;
+    let window_bytes = context.window_bytes;
+    let (mut feeds, read) = context
+        .images
+        .feeds(&context.base, &manifest, *images, *input, window_bytes)?;
     let id = task.id();
     let checkpoints = Checkpoints::new(context.base.clone(), id, attempt.token, context.cadence);
     let mut watch = Watch {
         observer,
         checkpoints,
-        bytes_read,
+        read: read.clone(),
         epochs: hyper.epochs,
         epoch: (0, None),
     };
     let first = || first_weights(&context.base, start, attempt);
-    let trained = train(net, hyper, &data, first, &mut watch)?;
+    let (trained, batch_size) = train(net, hyper, &mut feeds, first, &mut watch)
+        .map_err(|failure| read.failure().unwrap_or(failure))?;
     let key = keys::weights(id, attempt.token, &Digest::of(&trained.weights));
     // Its checkpoints stay: until its result is committed, they are what a lost one is got back from.
     let weights = context.base.put(&key, trained.weights)?;
@@ -75,18 +83,46 @@ pub(super) fn run(
         accuracy: trained.accuracy,
         test_accuracy: trained.test_accuracy,
         curve: curve.collect(),
-        bytes_read,
+        bytes_read: read.bytes_read(),
         seconds: begin.elapsed().as_secs_f64(),
-        batch_halved_to: None,
+        batch_halved_to: (batch_size < hyper.batch_size).then_some(batch_size),
     }))
 }
 
-/// Trains from the newest checkpoint that is intact, or from the start, for which `first` gives the weights.
+/// Trains; where memory does not suffice for a batch nobody chose, with half of it. Says the batch it trained with.
 fn train(
     net: &Net,
     hyper: &Hyper,
-    data: &TrainData,
-    first: impl FnOnce() -> Result<Option<Bytes>, Failure>,
+    feeds: &mut Feeds,
+    first: impl Fn() -> Result<Option<Bytes>, Failure>,
+    watch: &mut Watch,
+) -> Result<(imgcalc_engine::Trained, u32), Failure> {
+    let mut hyper = hyper.clone();
+    loop {
+        match train_at(net, &hyper, feeds, &first, watch) {
+            Err(failure)
+                if failure.class == FailureClass::OutOfMemory
+                    && hyper.batch_auto
+                    && hyper.batch_size >= 2 * BATCH_MIN =>
+            {
+                hyper.batch_size /= 2;
+                tracing::warn!(
+                    batch = hyper.batch_size,
+                    "trains with half the batch: {}",
+                    failure.message
+                );
+            }
+            result => return result.map(|trained| (trained, hyper.batch_size)),
+        }
+    }
+}
+
+/// Trains from the newest checkpoint that is intact, or from the start, for which `first` gives the weights.
+fn train_at(
+    net: &Net,
+    hyper: &Hyper,
+    feeds: &mut Feeds,
+    first: impl Fn() -> Result<Option<Bytes>, Failure>,
     watch: &mut Watch,
 ) -> Result<imgcalc_engine::Trained, Failure> {
     for key in watch.checkpoints.newest_first()? {
@@ -105,7 +141,7 @@ fn train(
             }
         };
         tracing::info!(object = key, "goes on from a checkpoint");
-        match imgcalc_engine::train(net, hyper, data, Init::Scratch, Some(&bytes), watch) {
+        match imgcalc_engine::train_on(net, hyper, feeds, Init::Scratch, Some(&bytes), watch) {
             Err(EngineError::BadCheckpoint(reason)) => {
                 tracing::warn!(object = key, "cannot go on from a checkpoint: {reason}");
             }
@@ -114,7 +150,7 @@ fn train(
     }
     let first = first()?;
     let init = first.as_deref().map_or(Init::Scratch, Init::Weights);
-    Ok(imgcalc_engine::train(net, hyper, data, init, None, watch)?)
+    Ok(imgcalc_engine::train_on(net, hyper, feeds, init, None, watch)?)
 }
 
 fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<Bytes>, Failure> {
@@ -128,77 +164,11 @@ fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<
     }
 }
 
-/// All images of the training, and how many bytes were read for them.
-fn load(
-    context: &mut Context,
-    digest: &Digest,
-    images: Splits,
-    input: Input,
-) -> Result<(TrainData, u64), Failure> {
-    let base = &context.base;
-    let manifest = dataset::load_manifest(base, digest)?;
-    let labels = dataset::load_labels(base, &manifest)?;
-    let before = base.bytes_read();
-    let (plane, blocks, parts) = match input {
-        Input::Format(format) => {
-            let parts = context.planes.load(base, &manifest, images, format)?;
-            (format.plane(manifest.size), Blocks::from(format), parts)
-        }
-        Input::Pixels => (manifest.size, Blocks::PIXELS, pixels(base, &manifest, images)?),
-    };
-    let bytes_read = base.bytes_read() - before;
-    let side = |pixels: u32| {
-        u16::try_from(pixels)
-            .map_err(|_| Failure::bad_data(format!("an image side of {pixels} is too large")))
-    };
-    let shape = InputShape {
-        channels: manifest.channels,
-        height: side(plane.height)?,
-        width: side(plane.width)?,
-    };
-    let ranges = manifest.subset(images);
-    let mut samples = ranges.into_iter().zip(parts).map(|(range, values)| Samples {
-        shape,
-        blocks,
-        values,
-        labels: labels[range.start as usize..range.end as usize].to_vec(),
-    });
-    let mut next = || {
-        samples
-            .next()
-            .ok_or_else(|| Failure::application("a split is missing"))
-    };
-    let (train, validation, test) = (next()?, next()?, next()?);
-    let classes = manifest.classes.len() as u16;
-    let test = (!test.is_empty()).then_some(test);
-    Ok((
-        TrainData {
-            train,
-            validation,
-            test,
-            classes,
-        },
-        bytes_read,
-    ))
-}
-
-fn pixels(base: &Base, manifest: &Manifest, images: Splits) -> Result<[Vec<i16>; 3], Failure> {
-    let part = |range| -> Result<Vec<i16>, Failure> {
-        let mut values = dataset::load_pixel_planes(base, manifest, range)?;
-        for value in &mut values {
-            *value -= PIXEL_SHIFT;
-        }
-        Ok(values)
-    };
-    let [train, validation, test] = manifest.subset(images);
-    Ok([part(train)?, part(validation)?, part(test)?])
-}
-
 /// Stands between the engine and whoever waits for the outcome.
 struct Watch<'a> {
     observer: &'a mut dyn Observer,
     checkpoints: Checkpoints,
-    bytes_read: u64,
+    read: Arc<Shared>,
     epochs: u32,
     /// Epochs done and the accuracy after the last of them.
     epoch: (u32, Option<f64>),
@@ -222,7 +192,7 @@ impl imgcalc_engine::Observer for Watch<'_> {
             loss: progress.loss,
             accuracy: self.epoch.1,
             images_per_second: progress.images_per_second,
-            bytes_read: self.bytes_read,
+            bytes_read: self.read.bytes_read(),
         });
     }
 

@@ -1,16 +1,18 @@
 //! A training under way: what changes from step to step.
 
+use super::health::{self, Guesser};
 use super::{EpochPoint, Observer, Place, Progress, Trained, Wish};
 use crate::checkpoint::{self, Identity};
-use crate::data::{Input, Resident, Standardisation};
+use crate::data::{Feeds, Input, Standardisation};
+use crate::device::Bfloat16;
 use crate::net::{Network, Pass};
-use crate::optimizer::Sgd;
+use crate::optimizer::Optimizer;
 use crate::random::Random;
-use crate::{EngineError, TrainData, device, evaluate, schedule, weights};
-use imgcalc_shared::training::{Hyper, Net};
+use crate::{EngineError, device, evaluate, schedule, weights};
+use imgcalc_shared::training::{Hyper, Net, Precision};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
-use tch::Tensor;
+use tch::{Device, Kind, Tensor};
 
 /// Reports an epoch makes at least, if it has as many steps.
 const REPORTS: u64 = 8;
@@ -34,19 +36,24 @@ fn steps(images: u64, batch_size: u64) -> u64 {
     images.div_ceil(batch_size).min(images / 2).max(1)
 }
 
-/// Step, images and loss of a step; the loss is still on the device.
-type Unseen = (u64, u64, Tensor);
+/// A step whose numbers are still on the device.
+struct Unseen {
+    step: u64,
+    images: u64,
+    loss: Tensor,
+}
 
 /// See the module's description.
 pub(crate) struct Run<'a> {
     hyper: &'a Hyper,
     pub(crate) identity: Identity,
     pub(crate) network: Network,
-    pub(crate) sgd: Sgd,
+    pub(crate) optimizer: Optimizer,
     pub(crate) standard: Standardisation,
     input: Input,
-    images: Resident,
-    validation: Resident,
+    /// What the net must beat; none where the images do not differ at all.
+    guesser: Option<Guesser>,
+    images: u64,
     pub(crate) steps: u64,
     pub(crate) curve: Vec<EpochPoint>,
     /// Of the epoch after them.
@@ -56,22 +63,27 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(net: &Net, hyper: &'a Hyper, data: &TrainData) -> Result<Self, EngineError> {
+    pub(crate) fn new(net: &Net, hyper: &'a Hyper, feeds: &mut Feeds) -> Result<Self, EngineError> {
         let device = device::device();
-        let shape = data.train.shape;
-        let mut network = Network::new(net, shape, data.classes, device)?;
+        device::set_deterministic(hyper.deterministic);
+        let shape = feeds.train.shape();
+        let mut network = Network::new(net, shape, feeds.classes, device)?;
         let gradients = network.attach_gradients()?;
-        let standard = Standardisation::of(&data.train);
+        let moments = feeds.train.moments(feeds.window_bytes)?;
+        let standard = moments.standardisation();
+        let (train, validation) = (feeds.train.labels(), feeds.validation.labels());
+        let images = train.len() as u64;
+        let guesser = Guesser::new(train, validation, feeds.classes, hyper);
         Ok(Run {
             hyper,
-            identity: Identity::new(net, hyper, data),
-            sgd: Sgd::new(&network.fitted, &gradients, hyper.momentum, hyper.weight_decay)?,
+            identity: Identity::new(net, hyper, feeds),
+            optimizer: Optimizer::new(&network.fitted, &gradients, hyper)?,
             network,
             input: standard.on(shape, device)?,
             standard,
-            images: Resident::new(&data.train, device)?,
-            validation: Resident::new(&data.validation, device)?,
-            steps: steps(data.train.len() as u64, hyper.batch_size.into()),
+            guesser: (!moments.are_constant()).then_some(guesser),
+            images,
+            steps: steps(images, hyper.batch_size.into()),
             curve: Vec::new(),
             present: Present::default(),
             images_here: 0,
@@ -88,16 +100,21 @@ impl<'a> Run<'a> {
 
     /// The number of training images.
     pub(crate) fn len(&self) -> u64 {
-        self.images.len as u64
+        self.images
     }
 
     /// What is left of the present epoch.
-    pub(super) fn epoch(&mut self, observer: &mut dyn Observer) -> Result<(), EngineError> {
-        let (images, epoch) = (self.len(), self.place().epoch + 1);
+    pub(super) fn epoch(
+        &mut self,
+        feeds: &mut Feeds,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let (images, epoch) = (self.images, self.place().epoch + 1);
+        let first = images * self.present.step / self.steps;
         // The order follows from (seed, epoch), so a checkpoint needs to hold the place in it only.
-        let order =
-            Random::new(self.hyper.seed, &format!("order of epoch {epoch}")).permutation(images as usize);
-        let order = Tensor::f_from_slice(&order)?.f_to_device(self.network.fitted.device())?;
+        let mut batches = feeds
+            .train
+            .epoch(self.hyper.seed, epoch, feeds.window_bytes, first)?;
         let every = (self.steps / REPORTS).clamp(1, STEPS_UNSEEN_MAX);
         let mut unseen = Vec::new();
         while self.present.step < self.steps {
@@ -105,29 +122,31 @@ impl<'a> Run<'a> {
             let start = Instant::now();
             let step = self.present.step + 1;
             let (from, to) = (images * (step - 1) / self.steps, images * step / self.steps);
-            let batch = order.f_narrow(0, from as i64, (to - from) as i64)?;
+            let (values, labels) = batches.batch(from..to)?;
             let done = u64::from(epoch - 1) * self.steps + step - 1;
-            let rate = schedule::cosine(
-                self.hyper.learning_rate,
-                done,
-                u64::from(self.hyper.epochs) * self.steps,
-            );
-            // Follows from the number of the step, so a checkpoint holds nothing of it.
-            let mut random = Random::new(self.hyper.seed, &format!("dropout of step {done}"));
-            unseen.push((step, to - from, self.step(&batch, rate, &mut random)?));
+            let loss = self.step(&values, &labels, done)?;
+            let images = to - from;
+            unseen.push(Unseen { step, images, loss });
             self.present.step = step;
-            if step.is_multiple_of(every) || step == self.steps {
+            let is_due = step.is_multiple_of(every) || step == self.steps;
+            if is_due {
                 self.look(&mut unseen)?;
             }
-            self.images_here += to - from;
+            self.images_here += images;
             self.time_here += start.elapsed();
-            if step.is_multiple_of(every) && step < self.steps {
+            if is_due && step < self.steps {
                 observer.progress(&self.progress(epoch, step, self.mean_loss(), None));
             }
         }
+        drop(batches);
         self.check_finite()?;
         let loss = self.mean_loss();
-        let accuracy = evaluate::accuracy(&self.network, &self.input, &self.validation)?;
+        let accuracy = evaluate::accuracy(
+            &self.network,
+            &self.input,
+            &mut feeds.validation,
+            feeds.window_bytes,
+        )?;
         self.curve.push(EpochPoint {
             epoch,
             loss,
@@ -135,7 +154,12 @@ impl<'a> Run<'a> {
         });
         self.present = Present::default();
         observer.progress(&self.progress(epoch, self.steps, loss, Some(accuracy)));
-        Ok(())
+        let health = self.guesser.map_or(Ok(()), |guesser| guesser.check(&self.curve));
+        health.map_err(|evidence| EngineError::Numeric {
+            epoch,
+            step: self.steps,
+            evidence,
+        })
     }
 
     /// Does what the observer wishes before the next step.
@@ -170,53 +194,79 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Adds up the losses of steps nobody has looked at yet.
+    /// Adds up the losses of steps nobody has looked at yet, in one wait for the device, and looks at the last gradient.
     fn look(&mut self, unseen: &mut Vec<Unseen>) -> Result<(), EngineError> {
-        for (step, size, loss) in unseen.drain(..) {
-            let loss = loss.f_double_value(&[])?;
-            if !loss.is_finite() {
-                return Err(self.numeric(step));
-            }
-            self.present.loss_sum += loss * size as f64;
-            self.present.images += size;
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        let mut numbers: Vec<Tensor> = unseen.iter().map(|one| one.loss.shallow_clone()).collect();
+        numbers.push(self.optimizer.gradient_norm()?);
+        let numbers = Tensor::f_stack(&numbers, 0)?.f_to_kind(Kind::Double)?;
+        let mut numbers = Vec::<f64>::try_from(numbers.f_to_device(Device::Cpu)?)?;
+        let norm = numbers.pop();
+        let last = unseen.len() - 1;
+        for (at, (one, loss)) in unseen.drain(..).zip(numbers).enumerate() {
+            let norm = norm.filter(|_| at == last);
+            health::of_step(loss, norm).map_err(|evidence| self.numeric(one.step, evidence))?;
+            self.present.loss_sum += loss * one.images as f64;
+            self.present.images += one.images;
         }
         Ok(())
     }
 
     fn check_finite(&self) -> Result<(), EngineError> {
-        let all = [&self.network.fitted, &self.network.statistics, &self.sgd.momenta];
-        for tensor in all {
+        let states = self.optimizer.states().into_iter().map(|(_, state)| state);
+        let all = [&self.network.fitted, &self.network.statistics];
+        for tensor in all.into_iter().chain(states) {
             if tensor.f_isfinite()?.f_all()?.f_int64_value(&[])? == 0 {
-                return Err(self.numeric(self.present.step));
+                let evidence = "a weight is no longer finite; try a lower learning rate or a warm-up";
+                return Err(self.numeric(self.present.step, evidence.into()));
             }
         }
         Ok(())
     }
 
-    fn numeric(&self, step: u64) -> EngineError {
+    fn numeric(&self, step: u64, evidence: String) -> EngineError {
         let epoch = self.place().epoch + 1;
-        EngineError::Numeric { epoch, step }
+        EngineError::Numeric {
+            epoch,
+            step,
+            evidence,
+        }
     }
 
     fn mean_loss(&self) -> f64 {
         self.present.loss_sum / self.present.images as f64
     }
 
-    /// One step; its loss stays on the device until someone looks.
-    fn step(&mut self, batch: &Tensor, rate: f64, random: &mut Random) -> Result<Tensor, EngineError> {
-        let (values, labels) = self.images.select(batch)?;
-        let logits = self
-            .network
-            .forward(&self.input.standardise(&values)?, Pass::Train(random))?;
-        let loss = logits.f_cross_entropy_loss::<&Tensor>(&labels, None, tch::Reduction::Mean, -100, 0.0)?;
-        self.sgd.clear()?;
+    /// One step, the one after `done` others of all epochs; its loss stays on the device until someone looks.
+    pub(crate) fn step(
+        &mut self,
+        values: &Tensor,
+        labels: &Tensor,
+        done: u64,
+    ) -> Result<Tensor, EngineError> {
+        // What is random follows from the number of the step, so a checkpoint holds nothing of it.
+        let random = |purpose: &str| Random::new(self.hyper.seed, &format!("{purpose} of step {done}"));
+        let input = self.input.standardise(values.f_to_kind(Kind::Float)?)?;
+        let logits = {
+            let _narrow = (self.hyper.precision == Precision::Bf16).then(Bfloat16::enter);
+            self.network
+                .forward(&input, Pass::Train(&mut random("dropout")))?
+        };
+        let logits = logits.f_to_kind(Kind::Float)?;
+        let smoothing = self.hyper.label_smoothing;
+        let loss =
+            logits.f_cross_entropy_loss::<&Tensor>(labels, None, tch::Reduction::Mean, -100, smoothing)?;
+        self.optimizer.clear()?;
         loss.f_backward()?;
-        self.sgd.step(rate)?;
+        let rate = schedule::rate(self.hyper, done, self.steps);
+        self.optimizer.step(rate, done + 1)?;
         Ok(loss.f_detach()?)
     }
 
     fn progress(&self, epoch: u32, step: u64, loss: f64, accuracy: Option<f64>) -> Progress {
-        let images = self.len();
+        let images = self.images;
         Progress {
             epoch,
             epochs: self.hyper.epochs,
@@ -229,22 +279,24 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn finish(self, net: &Net, data: &TrainData) -> Result<Trained, EngineError> {
+    pub(super) fn finish(self, net: &Net, feeds: &mut Feeds) -> Result<Trained, EngineError> {
         let last = self
             .curve
             .last()
             .copied()
             .ok_or_else(|| EngineError::BadData("there is no epoch".into()))?;
-        let test = data.test.as_ref().map(|samples| {
-            let images = Resident::new(samples, self.network.fitted.device())?;
-            evaluate::accuracy(&self.network, &self.input, &images)
-        });
+        let window_bytes = feeds.window_bytes;
+        let test = feeds
+            .test
+            .as_mut()
+            .map(|feed| evaluate::accuracy(&self.network, &self.input, feed, window_bytes));
+        let parameters = crate::parameters(net, &feeds.train.shape(), feeds.classes)?;
         Ok(Trained {
-            weights: weights::write(net, data.classes, &self.network, &self.standard)?,
+            weights: weights::write(net, feeds.classes, &self.network, &self.standard)?,
             loss: last.loss,
             accuracy: last.accuracy,
             test_accuracy: test.transpose()?,
-            parameters: crate::parameters(net, &data.train.shape, data.classes)?,
+            parameters,
             curve: self.curve,
         })
     }

@@ -29,8 +29,8 @@ pub fn load_planes(
     Ok(planes)
 }
 
-/// The same of several runs. Of each row group one contiguous range is read once, however many images of it are wanted,
-/// and its end if that is not known yet; the next ones are read while one is decoded.
+/// The same of several runs, each by itself. Of each row group one contiguous range is read once, however many images of it
+/// are wanted, and its end if that is not known yet; the next ones are read while one is decoded.
 pub fn load_parts<const N: usize>(
     base: &Base,
     manifest: &Manifest,
@@ -38,22 +38,68 @@ pub fn load_parts<const N: usize>(
     format: Format,
     parts: [Range<u32>; N],
 ) -> Result<[Vec<i16>; N], Failure> {
-    let (keep, quant) = (format.keep(), format.quant());
+    let values = image_values(manifest, format)?;
+    check_ranges(manifest, &parts)?;
+    let mut planes = parts.clone().map(|images| vec![0; images.len() * values]);
+    let wanted = parts.into_iter().zip(planes.iter_mut().map(Vec::as_mut_slice));
+    fill(base, manifest, stored, format, wanted)?;
+    Ok(planes)
+}
+
+/// The same of any number of runs, one after the other.
+pub fn load_runs(
+    base: &Base,
+    manifest: &Manifest,
+    stored: Format,
+    format: Format,
+    runs: &[Range<u32>],
+) -> Result<Vec<i16>, Failure> {
+    let values = image_values(manifest, format)?;
+    check_ranges(manifest, runs)?;
+    let images: usize = runs.iter().map(ExactSizeIterator::len).sum();
+    let mut planes = vec![0; images * values];
+    let mut rest = planes.as_mut_slice();
+    let mut wanted = Vec::with_capacity(runs.len());
+    for run in runs {
+        let (mine, after) = rest.split_at_mut(run.len() * values);
+        wanted.push((run.clone(), mine));
+        rest = after;
+    }
+    fill(base, manifest, stored, format, wanted.into_iter())?;
+    Ok(planes)
+}
+
+/// Values of one image as planes.
+fn image_values(manifest: &Manifest, format: Format) -> Result<usize, Failure> {
     let refused = |error| refused(format, error);
     let layout = Layout::new(format.family(), manifest.size, manifest.channels).map_err(refused)?;
-    layout.format(keep, quant).map_err(refused)?;
+    layout.format(format.keep(), format.quant()).map_err(refused)?;
+    Ok(layout.plane_values(format.keep()))
+}
+
+fn check_ranges(manifest: &Manifest, runs: &[Range<u32>]) -> Result<(), Failure> {
     let total = manifest.splits.total();
-    if let Some(images) = parts.iter().find(|images| images.end > total) {
-        return Err(Failure::bad_data(format!(
+    match runs.iter().find(|images| images.end > total) {
+        None => Ok(()),
+        Some(images) => Err(Failure::bad_data(format!(
             "the dataset {} has {total} images, images up to {} are needed",
             manifest.digest, images.end
-        )));
+        ))),
     }
-    let image_values = layout.plane_values(keep);
-    let mut planes = parts.clone().map(|images| vec![0; images.len() * image_values]);
+}
+
+/// Fills memory that is exactly long enough for each run.
+fn fill<'a>(
+    base: &Base,
+    manifest: &Manifest,
+    stored: Format,
+    format: Format,
+    runs: impl Iterator<Item = (Range<u32>, &'a mut [i16])>,
+) -> Result<(), Failure> {
+    let (keep, quant) = (format.keep(), format.quant());
+    let image_values = image_values(manifest, format)?;
     let mut jobs: BTreeMap<u32, Wanted> = BTreeMap::new();
-    for (images, planes) in parts.into_iter().zip(&mut planes) {
-        let mut rest = &mut planes[..];
+    for (images, mut rest) in runs {
         for group in groups_of(manifest, &images) {
             let there = manifest.row_group_images(group);
             let (first, end) = (images.start.max(there.start), images.end.min(there.end));
@@ -81,6 +127,5 @@ pub fn load_parts<const N: usize>(
             Ok(())
         })
     };
-    ahead::each(jobs.into_iter().collect(), decode)?;
-    Ok(planes)
+    ahead::each(jobs.into_iter().collect(), decode)
 }
