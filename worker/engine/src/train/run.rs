@@ -2,6 +2,7 @@
 
 use super::health::{self, Guesser};
 use super::{EpochPoint, Observer, Place, Progress, Trained, Wish};
+use crate::augment::Augmenter;
 use crate::checkpoint::{self, Identity};
 use crate::data::{Feeds, Input, Standardisation};
 use crate::device::Bfloat16;
@@ -51,6 +52,7 @@ pub(crate) struct Run<'a> {
     pub(crate) optimizer: Optimizer,
     pub(crate) standard: Standardisation,
     input: Input,
+    augmenter: Option<Augmenter>,
     /// What the net must beat; none where the images do not differ at all.
     guesser: Option<Guesser>,
     images: u64,
@@ -80,6 +82,7 @@ impl<'a> Run<'a> {
             optimizer: Optimizer::new(&network.fitted, &gradients, hyper)?,
             network,
             input: standard.on(shape, device)?,
+            augmenter: Augmenter::new(&hyper.augment, shape, feeds.train.blocks(), device)?,
             standard,
             guesser: (!moments.are_constant()).then_some(guesser),
             images,
@@ -248,7 +251,11 @@ impl<'a> Run<'a> {
     ) -> Result<Tensor, EngineError> {
         // What is random follows from the number of the step, so a checkpoint holds nothing of it.
         let random = |purpose: &str| Random::new(self.hyper.seed, &format!("{purpose} of step {done}"));
-        let input = self.input.standardise(values.f_to_kind(Kind::Float)?)?;
+        let mut values = values.f_to_kind(Kind::Float)?;
+        if let Some(augmenter) = &self.augmenter {
+            values = augmenter.apply(values, &mut random("augmentation"))?;
+        }
+        let input = self.input.standardise(values)?;
         let logits = {
             let _narrow = (self.hyper.precision == Precision::Bf16).then(Bfloat16::enter);
             self.network
