@@ -62,7 +62,9 @@ def export(module, path):
     for name, part in script.named_modules():
         if isinstance(part, torch.jit.TracedModule):
             raise Refused(f"its part `{name}` is traced: script it instead")
-    script.define(f"def imgcalc_export(self) -> int:\n    return {VERSION}\n")
+    # Modules of one structure share their methods, so an earlier one may have brought it.
+    if not script._c._has_method("imgcalc_export"):
+        script.define(f"def imgcalc_export(self) -> int:\n    return {VERSION}\n")
     saved = io.BytesIO()
     torch.jit.save(script, saved)
     bytes_ = without_places(saved.getvalue())

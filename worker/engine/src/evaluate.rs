@@ -1,19 +1,25 @@
 //! Runs a trained net over images without training it.
 
 use crate::data::{Resident, Samples};
-use crate::net::{Network, Pass};
+use crate::net::{Definition, Network, Pass};
 use crate::{EngineError, data::Input, device, weights};
-use imgcalc_shared::training::Net;
 
 const BATCH_IMAGES: i64 = 512;
 
 /// The class that weights give to each image. Labels are not looked at, beyond that there is one for each image.
-pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Result<Vec<u16>, EngineError> {
+pub fn predict(
+    net: impl Into<Definition>,
+    weights: &[u8],
+    samples: &Samples,
+    classes: u16,
+) -> Result<Vec<u16>, EngineError> {
+    let definition = net.into();
     samples.check("images", u16::MAX)?;
     let device = device::device();
     let channels = samples.shape.channels;
-    let mut network = Network::new(net, samples.shape, classes, device)?;
-    let (values, standard) = weights::read(weights, net, channels, classes, network.variables())?;
+    let mut network = Network::new(&definition, samples.shape, classes, device)?;
+    let (values, standard) =
+        weights::read(weights, definition.net(), channels, classes, network.variables())?;
     if standard.period != samples.blocks.period() {
         return Err(EngineError::BadWeights(format!(
             "they were trained on images of period {}, but these have {}",

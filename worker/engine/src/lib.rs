@@ -22,5 +22,6 @@ pub use device::{device_name, fingerprint, load_cuda, set_threads};
 pub use error::EngineError;
 pub use evaluate::predict;
 pub use measure::{execute_times, transfer_times};
-pub use net::parameters;
+pub use net::{Definition, Trial, parameters};
 pub use train::{EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train};
+pub use weights::weights_file_of;

@@ -3,7 +3,7 @@
 use super::{EpochPoint, Observer, Place, Progress, Trained, Wish};
 use crate::checkpoint::{self, Identity};
 use crate::data::{Input, Resident, Standardisation};
-use crate::net::{Network, Pass};
+use crate::net::{Definition, Network, Pass};
 use crate::optimizer::Sgd;
 use crate::random::Random;
 use crate::{EngineError, TrainData, device, evaluate, schedule, weights};
@@ -56,7 +56,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(net: &Net, hyper: &'a Hyper, data: &TrainData) -> Result<Self, EngineError> {
+    pub(super) fn new(net: &Definition, hyper: &'a Hyper, data: &TrainData) -> Result<Self, EngineError> {
         let device = device::device();
         let shape = data.train.shape;
         let mut network = Network::new(net, shape, data.classes, device)?;
@@ -64,7 +64,7 @@ impl<'a> Run<'a> {
         let standard = Standardisation::of(&data.train);
         Ok(Run {
             hyper,
-            identity: Identity::new(net, hyper, data),
+            identity: Identity::new(net.net(), hyper, data),
             sgd: Sgd::new(&network.fitted, &gradients, hyper.momentum, hyper.weight_decay)?,
             network,
             input: standard.on(shape, device)?,
@@ -244,7 +244,7 @@ impl<'a> Run<'a> {
             loss: last.loss,
             accuracy: last.accuracy,
             test_accuracy: test.transpose()?,
-            parameters: crate::parameters(net, &data.train.shape, data.classes)?,
+            parameters: self.network.parameters(),
             curve: self.curve,
         })
     }
