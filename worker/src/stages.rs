@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod columns;
+mod definition;
 mod execute;
 pub mod jpeg;
 mod train;
@@ -100,7 +101,10 @@ pub fn run(
             classes,
             batch,
             hardware: _,
-        } => execute::run(net, *shape, *classes, *batch, context.threads, observer),
+        } => {
+            let net = definition::of(&context.base, net)?;
+            execute::run(&net, *shape, *classes, *batch, context.threads, observer)
+        }
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
         Task::ProfileTraining { .. } => Err(Failure::application("not yet")),
         Task::Train { .. } => train::run(task, attempt, context, observer),

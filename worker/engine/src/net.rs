@@ -5,6 +5,8 @@ mod graph;
 #[cfg(test)]
 mod oracle;
 mod script;
+#[cfg(test)]
+mod script_tests;
 mod trial;
 
 use crate::EngineError;

@@ -5,16 +5,16 @@ mod keys;
 mod planes;
 mod retention;
 
-use super::{Attempt, Context, Observer, Progress};
-use crate::data::{Base, dataset};
+use super::{Attempt, Context, Observer, Progress, definition};
+use crate::data::{Base, dataset, nets};
 use crate::failure::Failure;
 use bytes::Bytes;
 use checkpoints::Checkpoints;
-use imgcalc_engine::{Blocks, EngineError, Init, Place, Samples, TrainData, Wish};
+use imgcalc_engine::{Blocks, Definition, EngineError, Init, Place, Samples, TrainData, Wish};
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{FailureClass, Input, Outcome, Start, Task, Trained};
-use imgcalc_shared::training::{Hyper, InputShape, Net};
+use imgcalc_shared::training::{Hyper, InputShape};
 use std::time::Instant;
 
 pub use checkpoints::Cadence;
@@ -56,8 +56,9 @@ pub(super) fn run(
         epochs: hyper.epochs,
         epoch: (0, None),
     };
+    let net = definition::of(&context.base, net)?;
     let first = || first_weights(&context.base, start, attempt);
-    let trained = train(net, hyper, &data, first, &mut watch)?;
+    let trained = train(&net, hyper, &data, first, &mut watch)?;
     let key = keys::weights(id, attempt.token, &Digest::of(&trained.weights));
     // Its checkpoints stay: until its result is committed, they are what a lost one is got back from.
     let weights = context.base.put(&key, trained.weights)?;
@@ -83,10 +84,10 @@ pub(super) fn run(
 
 /// Trains from the newest checkpoint that is intact, or from the start, for which `first` gives the weights.
 fn train(
-    net: &Net,
+    net: &Definition,
     hyper: &Hyper,
     data: &TrainData,
-    first: impl FnOnce() -> Result<Option<Bytes>, Failure>,
+    first: impl FnOnce() -> Result<First, Failure>,
     watch: &mut Watch,
 ) -> Result<imgcalc_engine::Trained, Failure> {
     for key in watch.checkpoints.newest_first()? {
@@ -113,15 +114,26 @@ fn train(
         }
     }
     let first = first()?;
-    let init = first.as_deref().map_or(Init::Scratch, Init::Weights);
+    let init = match &first {
+        First::Scratch => Init::Scratch,
+        First::Weights(bytes) => Init::Weights(bytes),
+        First::File(bytes) => Init::File(bytes),
+    };
     Ok(imgcalc_engine::train(net, hyper, data, init, None, watch)?)
 }
 
-fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<Bytes>, Failure> {
+/// Where a training starts, with the bytes that takes.
+enum First {
+    Scratch,
+    Weights(Bytes),
+    File(Bytes),
+}
+
+fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<First, Failure> {
     match (start, attempt.weights) {
-        (Start::Scratch, _) => Ok(None),
-        (Start::File(_), _) => Err(Failure::application("not yet")),
-        (Start::Weights(_), Some(object)) => base.get_verified(object).map(Some),
+        (Start::Scratch, _) => Ok(First::Scratch),
+        (Start::File(digest), _) => nets::load_weights(base, digest).map(First::File),
+        (Start::Weights(_), Some(object)) => base.get_verified(object).map(First::Weights),
         (Start::Weights(from), None) => Err(Failure::application(format!(
             "the training starts from the weights of task {from}, but the assignment does not say where they are"
         ))),
@@ -224,6 +236,10 @@ impl imgcalc_engine::Observer for Watch<'_> {
             images_per_second: progress.images_per_second,
             bytes_read: self.bytes_read,
         });
+    }
+
+    fn note(&mut self, text: &str) {
+        tracing::info!("{text}");
     }
 
     fn wish(&self, place: Place) -> Wish {
