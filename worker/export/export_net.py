@@ -26,6 +26,7 @@ import argparse
 import copy
 import importlib.util
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -107,13 +108,21 @@ def without_places(bytes_):
     cleaned = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(bytes_)) as old, zipfile.ZipFile(cleaned, "w") as new:
         for name in sorted(old.namelist()):
-            if name.endswith(".debug_pkl"):
+            if name.endswith((".debug_pkl", "/serialization_id")):
                 continue
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            code = "/code/" in name
-            entry.compress_type = zipfile.ZIP_DEFLATED if code else zipfile.ZIP_STORED
-            new.writestr(entry, old.read(name))
+            content = old.read(name)
+            if "/code/" in name:
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                content = with_constants_in_order(content.decode()).encode()
+            new.writestr(entry, content)
     return cleaned.getvalue()
+
+
+def with_constants_in_order(code):
+    """Constants of a class come from a set: in another order whenever Python starts."""
+    lines = itertools.groupby(code.splitlines(keepends=True), lambda line: " : Final[" in line)
+    return "".join("".join(sorted(group) if constants else group) for constants, group in lines)
 
 
 def check_reloaded(bytes_, module):

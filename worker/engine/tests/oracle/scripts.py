@@ -158,33 +158,12 @@ def main():
     write_raw("bad_half", marked(Flat().half()))
     write_raw("bad_shared", marked(shared()))
     write_raw("bad_none", marked(torch.nn.Flatten()))
-    for refused in refusals():
-        try:
-            export_net.export(refused, FOLDER / "refused.pt")
-        except export_net.Refused as error:
-            print("refused as it should be:", str(error).splitlines()[0])
-        else:
-            raise SystemExit(f"{refused} was exported")
 
 
 def shared():
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.Linear(64, 64))
     net[1].weight = net[2].weight
     return net
-
-
-def refusals():
-    yield Flat().half()
-    yield torch.nn.Flatten()
-    yield torch.jit.script(Flat())
-    yield torch.jit.trace(Flat(), images(2, 8))
-    yield torch.nn.Sequential(torch.jit.trace(Flat(), images(2, 8)))
-    yield torch.nn.BatchNorm2d(1, momentum=None)
-    yield torch.nn.LazyLinear(3)
-    yield shared()
-    named = torch.nn.Module()
-    named.input = torch.nn.Linear(1, 1)
-    yield named
 
 
 if __name__ == "__main__":
