@@ -104,11 +104,11 @@ fn another_number_of_classes_starts_the_output_layer_from_the_seed() {
     for variable in &fresh {
         let (shape, numbers) = &file.values[&variable.name];
         assert_eq!(*shape, variable.shape);
-        match variable.name.starts_with("fc.") {
+        match variable.name.starts_with("head.") {
             true => assert_eq!(*numbers, seeded(variable, 5)),
             false => assert_eq!(*numbers, same[&variable.name].1, "{}", variable.name),
         }
-        heads += usize::from(variable.name.starts_with("fc."));
+        heads += usize::from(variable.name.starts_with("head."));
     }
     assert_eq!(heads, 2);
 }
@@ -123,11 +123,11 @@ fn what_does_not_fit_is_refused_with_the_reason() {
     );
 
     let mut other = good.clone();
-    let moved = other.remove("fc.weight").unwrap();
+    let moved = other.remove("head.weight").unwrap();
     other.insert("classifier.weight".into(), moved);
     let error = refused(&plain(&other), 3, 4);
     assert!(
-        error.ends_with("1 variables of the net are missing: `fc.weight`; 1 arrays are none of the net's: `classifier.weight`"),
+        error.ends_with("1 variables of the net are missing: `head.weight`; 1 arrays are none of the net's: `classifier.weight`"),
         "{error}"
     );
     let none = refused(&plain(&Values::new()), 3, 4);
@@ -142,8 +142,8 @@ fn what_does_not_fit_is_refused_with_the_reason() {
     assert!(refused(&plain(&other), 3, 4).contains("another net"));
 
     let mut other = good.clone();
-    other.get_mut("fc.bias").unwrap().1[1] = f32::NAN;
-    assert!(refused(&plain(&other), 3, 4).contains("`fc.bias` holds a number that is not finite"));
+    other.get_mut("head.bias").unwrap().1[1] = f32::NAN;
+    assert!(refused(&plain(&other), 3, 4).contains("`head.bias` holds a number that is not finite"));
 
     let doubles = foreign(&good, Dtype::F64, |x| f64::from(x).to_le_bytes().to_vec());
     assert!(refused(&doubles, 3, 4).contains("convert it to F32"));
