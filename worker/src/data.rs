@@ -9,6 +9,7 @@ pub mod columns;
 pub mod dataset;
 pub mod files;
 pub(crate) mod image_file;
+pub mod nets;
 pub mod pixels;
 
 pub use account::Account;

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod columns;
+mod definition;
 mod execute;
 pub mod jpeg;
 mod steps;
@@ -108,9 +109,12 @@ pub fn run(
             classes,
             batch,
             hardware: _,
-        } => execute::run(net, *shape, *classes, *batch, context.threads, observer),
+        } => {
+            let net = definition::of(&context.base, net)?;
+            execute::run(&net, *shape, *classes, *batch, context.threads, observer)
+        }
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
-        Task::ProfileTraining { .. } => steps::run(task, observer),
+        Task::ProfileTraining { .. } => steps::run(&context.base, task, observer),
         Task::Train { .. } => train::run(task, attempt, context, observer),
     }
 }

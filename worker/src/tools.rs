@@ -1,4 +1,4 @@
-//! What a person runs by hand: datasets, encode, decode, inspect.
+//! What a person runs by hand: datasets, nets, weights, encode, decode, inspect.
 //!
 //! Results go to stdout, progress and warnings to stderr. Nothing here is called by an agent.
 
@@ -7,8 +7,10 @@ pub mod decode;
 pub mod encode;
 pub mod import;
 pub mod inspect;
+pub mod nets;
 pub mod stats;
 pub mod verify;
+pub mod weights;
 
 mod check;
 mod files;
@@ -26,6 +28,10 @@ pub enum Tool {
     /// Make and look at datasets
     #[command(subcommand)]
     Data(Data),
+    /// List the nets there are, or put one into a base
+    Nets(nets::NetsArgs),
+    /// List the weights of a base that trainings may start from, or put some there
+    Weights(weights::WeightsArgs),
     /// Encode images to a storage format: one .ic file each
     Encode(encode::EncodeArgs),
     /// Decode .ic files to PNG, to look at them
@@ -54,6 +60,8 @@ pub fn run(tool: Tool) -> anyhow::Result<()> {
         Tool::Data(Data::Verify(args)) => verify::run(&args),
         Tool::Data(Data::Stats(args)) => stats::run(&args),
         Tool::Data(Data::Cat(args)) => cat::run(&args),
+        Tool::Nets(args) => nets::run(&args),
+        Tool::Weights(args) => weights::run(&args),
         Tool::Encode(args) => encode::run(&args),
         Tool::Decode(args) => decode::run(&args),
         Tool::Inspect(args) => inspect::run(&args),

@@ -56,19 +56,24 @@ impl From<TchError> for EngineError {
         };
         // The first line is the reason; below it libtorch prints its stack.
         let reason = text.lines().next().unwrap_or_default().to_string();
-        let lower = reason.to_lowercase();
-        let memory = [
-            "out of memory",
-            "not enough memory",
-            "can't allocate memory",
-            "cannot allocate memory",
-        ];
-        if memory.iter().any(|phrase| lower.contains(phrase)) {
+        if is_memory(&reason) {
             EngineError::OutOfMemory(reason)
         } else {
             EngineError::Torch(reason)
         }
     }
+}
+
+/// Whether libtorch says that memory does not suffice.
+pub(crate) fn is_memory(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let phrases = [
+        "out of memory",
+        "not enough memory",
+        "can't allocate memory",
+        "cannot allocate memory",
+    ];
+    phrases.iter().any(|phrase| lower.contains(phrase))
 }
 
 #[cfg(test)]

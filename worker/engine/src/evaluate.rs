@@ -1,16 +1,21 @@
 //! Runs a trained net over images without training it.
 
 use crate::data::{Feed, Input, Planes, Samples};
-use crate::net::{Network, Pass};
+use crate::net::{Definition, Network, Pass};
 use crate::{EngineError, device, weights};
-use imgcalc_shared::training::Net;
 use std::ops::Range;
 use tch::Tensor;
 
 const BATCH_IMAGES: usize = 512;
 
 /// The class that weights give to each image. Labels are not looked at, beyond that there is one for each image.
-pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Result<Vec<u16>, EngineError> {
+pub fn predict(
+    net: impl Into<Definition>,
+    weights: &[u8],
+    samples: &Samples,
+    classes: u16,
+) -> Result<Vec<u16>, EngineError> {
+    let definition = net.into();
     let planes = Planes::new(&samples.values, samples.shape, samples.blocks)?;
     if planes.len() != samples.len() {
         let (images, labels) = (planes.len(), samples.len());
@@ -20,8 +25,9 @@ pub fn predict(net: &Net, weights: &[u8], samples: &Samples, classes: u16) -> Re
     }
     let device = device::device();
     let channels = samples.shape.channels;
-    let mut network = Network::new(net, samples.shape, classes, device)?;
-    let (values, standard) = weights::read(weights, net, channels, classes, network.variables())?;
+    let mut network = Network::new(&definition, samples.shape, classes, device)?;
+    let (values, standard) =
+        weights::read(weights, definition.net(), channels, classes, network.variables())?;
     if standard.period != samples.blocks.period() {
         return Err(EngineError::BadWeights(format!(
             "they were trained on images of period {}, but these have {}",

@@ -25,6 +25,7 @@ pub use device::{DeviceMemory, device_memory, device_name, fingerprint, load_cud
 pub use error::EngineError;
 pub use evaluate::predict;
 pub use measure::{execute_times, transfer_times};
-pub use net::parameters;
+pub use net::{Definition, Trial, parameters};
 pub use steps::step_times;
 pub use train::{EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train, train_on};
+pub use weights::weights_file_of;

@@ -1,10 +1,10 @@
 //! Times what an inference consists of: bringing images to the device, and running the net over them.
 
 use crate::data::{Standardisation, upload};
-use crate::net::{Network, Pass, parameters};
+use crate::net::{Definition, Network, Pass};
 use crate::random::Random;
 use crate::{EngineError, device};
-use imgcalc_shared::training::{InputShape, Net};
+use imgcalc_shared::training::InputShape;
 use std::time::{Duration, Instant};
 use tch::Tensor;
 
@@ -14,7 +14,7 @@ const BATCH_VALUES_MAX: u64 = 1 << 30;
 /// Wall times of the net's forward pass over one batch that lies on the device, in evaluation mode. After `warmup` unmeasured passes it measures until
 /// `repeats` are done or `budget` is spent, but once at least.
 pub fn execute_times(
-    net: &Net,
+    net: impl Into<Definition>,
     shape: InputShape,
     classes: u16,
     batch: u32,
@@ -23,9 +23,8 @@ pub fn execute_times(
     budget: Duration,
 ) -> Result<Vec<Duration>, EngineError> {
     let values = check_batch(shape, batch)?;
-    parameters(net, &shape, classes)?;
     let device = device::device();
-    let mut network = Network::new(net, shape, classes, device)?;
+    let mut network = Network::new(&net.into(), shape, classes, device)?;
     network.fill_from_seed(0)?;
     let mut random = Random::new(0, "input of a measurement");
     let numbers: Vec<f32> = (0..values)
@@ -117,6 +116,7 @@ fn times(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use imgcalc_shared::training::Net;
 
     const SHAPE: InputShape = InputShape {
         channels: 3,

@@ -1,17 +1,25 @@
 //! Nets: their variables by name, laid out so that an optimiser step is three calls, and their forward pass.
 
+mod definition;
 mod graph;
 #[cfg(test)]
 mod oracle;
+mod script;
+#[cfg(test)]
+mod script_tests;
+mod trial;
 
 use crate::EngineError;
 use crate::random::Random;
+pub use definition::Definition;
 use graph::Graph;
 pub(crate) use graph::Pass;
 use imgcalc_shared::net::{self, Layer, Role, Variable};
 use imgcalc_shared::training::{InputShape, Net};
+use script::Script;
 use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
+pub use trial::Trial;
 
 /// Variables start at multiples of a cache line.
 const ALIGNMENT_FLOATS: i64 = 16;
@@ -20,8 +28,12 @@ const ALIGNMENT_FLOATS: i64 = 16;
 pub(crate) type Values = BTreeMap<String, (Vec<i64>, Vec<f32>)>;
 
 /// Number of fitted numbers of a net for this input and number of classes.
-pub fn parameters(net: &Net, shape: &InputShape, classes: u16) -> Result<u64, EngineError> {
-    Ok(imgcalc_shared::net::parameters(net, shape.channels, classes)?)
+pub fn parameters(net: impl Into<Definition>, shape: &InputShape, classes: u16) -> Result<u64, EngineError> {
+    let definition = net.into();
+    match definition.net() {
+        Net::Torchscript { .. } => Ok(Network::of_script(&definition, Device::Cpu)?.parameters()),
+        net => Ok(net::parameters(net, shape.channels, classes)?),
+    }
 }
 
 /// A net on a device. All fitted variables are views of one flat tensor, and so are their gradients, their momenta and the running
@@ -31,27 +43,74 @@ pub(crate) struct Network {
     views: BTreeMap<String, Tensor>,
     /// Where each variable starts in the flat tensor of its kind.
     offsets: Vec<i64>,
-    graph: Graph,
+    body: Body,
+    /// Outputs; of a script that is only tried none.
+    classes: Option<i64>,
     /// All fitted variables.
     pub(crate) fitted: Tensor,
     /// All running statistics.
     pub(crate) statistics: Tensor,
 }
 
+/// What runs.
+enum Body {
+    Graph(Graph),
+    Script(Script),
+}
+
 impl Network {
-    /// A net for images of this shape whose variables are all 0; fill it before use.
+    /// A net for images of this shape whose variables are all 0, or those of its script; fill it before use.
     pub(crate) fn new(
-        net: &Net,
+        definition: &Definition,
         shape: InputShape,
         classes: u16,
         device: Device,
     ) -> Result<Self, EngineError> {
+        let net = definition.net();
+        if let Net::Torchscript { .. } = net {
+            return Network::of_script(definition, device)?.tried(shape, classes);
+        }
         net::check_shape(net, shape)?;
         let variables = net::variables(net, shape.channels, classes)?;
-        Network::of(variables, &net::layers(net, shape.channels, classes)?, device)
+        let mut network = Network::of(variables, &net::layers(net, shape.channels, classes)?, device)?;
+        network.classes = Some(classes.into());
+        Ok(network)
     }
 
     fn of(variables: Vec<Variable>, layers: &[Layer], device: Device) -> Result<Self, EngineError> {
+        let mut network = Network::flat(variables, Body::Graph(Graph::default()), device)?;
+        network.body = Body::Graph(Graph::new(layers, &network.views));
+        Ok(network)
+    }
+
+    /// A script for whatever images it takes, filled with its first weights.
+    pub(crate) fn of_script(definition: &Definition, device: Device) -> Result<Self, EngineError> {
+        let missing = || script::bad(format!("the bytes of {:?} are not given", definition.net()));
+        let bytes = definition.script().ok_or_else(missing)?;
+        let (script, variables) = Script::load(bytes, device)?;
+        let (variables, tensors): (_, Vec<Tensor>) = variables.into_iter().unzip();
+        let mut network = Network::flat(variables, Body::Script(script), device)?;
+        // The module's own tensors get the flat tensor's storage.
+        for (variable, mut tensor) in network.variables.iter().zip(tensors) {
+            let view = network.views.get_mut(&variable.name).expect("each has a view");
+            tch::no_grad(|| view.f_copy_(&tensor))?;
+            tensor.f_set_data(view)?;
+            *view = tensor;
+        }
+        Ok(network)
+    }
+
+    /// The script, if it makes so many classes of images of this shape.
+    fn tried(mut self, shape: InputShape, classes: u16) -> Result<Self, EngineError> {
+        let (height, width) = (shape.height.into(), shape.width.into());
+        let size = [2, shape.channels.into(), height, width];
+        let images = Tensor::f_zeros(size, (Kind::Float, self.fitted.device()))?;
+        self.classes = Some(classes.into());
+        let _ = tch::no_grad(|| self.forward(&images, Pass::Evaluate))?;
+        Ok(self)
+    }
+
+    fn flat(variables: Vec<Variable>, body: Body, device: Device) -> Result<Self, EngineError> {
         let (mut offsets, mut sizes) = (Vec::with_capacity(variables.len()), [0, 0]);
         for variable in &variables {
             let size = &mut sizes[usize::from(variable.is_buffer())];
@@ -69,12 +128,12 @@ impl Network {
             };
             views.insert(variable.name.clone(), view(flat, variable, *offset)?);
         }
-        let graph = Graph::new(layers, &views);
         Ok(Network {
             variables,
             views,
             offsets,
-            graph,
+            body,
+            classes: None,
             fitted,
             statistics,
         })
@@ -84,29 +143,49 @@ impl Network {
         &self.variables
     }
 
-    /// Logits of a batch: images × classes.
-    pub(crate) fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, EngineError> {
-        self.graph.forward(input, pass)
+    /// Fitted numbers.
+    pub(crate) fn parameters(&self) -> u64 {
+        self.fitted_variables().map(|(variable, _)| variable.len()).sum()
     }
 
-    /// First weights that depend on the seed and each variable's name only.
-    pub(crate) fn fill_from_seed(&mut self, seed: u64) -> Result<(), EngineError> {
-        let mut values = Values::new();
-        for variable in &self.variables {
-            let len = variable.len() as usize;
-            let start = match variable.role {
-                Role::Constant(value) | Role::Buffer(value) => vec![value; len],
-                Role::Uniform(bound) => {
-                    let mut random = Random::new(seed, &format!("weights of {}", variable.name));
-                    (0..len).map(|_| random.symmetric(bound) as f32).collect()
-                }
-                Role::Normal(deviation) => {
-                    let mut random = Random::new(seed, &format!("weights of {}", variable.name));
-                    (0..len).map(|_| (random.normal() * deviation) as f32).collect()
-                }
-            };
-            values.insert(variable.name.clone(), (variable.shape.clone(), start));
+    /// Logits of a batch: images × classes.
+    pub(crate) fn forward(&self, input: &Tensor, pass: Pass) -> Result<Tensor, EngineError> {
+        let logits = self.run(input, pass)?;
+        if let (Body::Script(_), Some(expected)) = (&self.body, self.classes) {
+            let found = script::classes(&logits, input.size()[0])?;
+            if found != expected {
+                return Err(script::bad(format!(
+                    "it tells {found} classes apart, but there are {expected}: export it with --classes {expected}"
+                )));
+            }
         }
+        Ok(logits)
+    }
+
+    fn run(&self, input: &Tensor, pass: Pass) -> Result<Tensor, EngineError> {
+        match &self.body {
+            Body::Graph(graph) => graph.forward(input, pass),
+            Body::Script(script) => script.forward(input, pass),
+        }
+    }
+
+    fn check_places(&self) -> Result<(), EngineError> {
+        match &self.body {
+            Body::Graph(_) => Ok(()),
+            Body::Script(script) => script.check_places(&self.views),
+        }
+    }
+
+    /// First weights: those of a script, or such as depend on the seed and each variable's name only.
+    pub(crate) fn fill_from_seed(&mut self, seed: u64) -> Result<(), EngineError> {
+        if let Body::Script(_) = self.body {
+            return Ok(());
+        }
+        let named = |variable: &Variable| {
+            let start = seeded(variable, seed);
+            (variable.name.clone(), (variable.shape.clone(), start))
+        };
+        let values = self.variables.iter().map(named).collect();
         self.fill(&values)
     }
 
@@ -182,6 +261,17 @@ impl Network {
     }
 }
 
+/// First values of a variable of a built-in net.
+pub(crate) fn seeded(variable: &Variable, seed: u64) -> Vec<f32> {
+    let len = variable.len() as usize;
+    let mut random = Random::new(seed, &format!("weights of {}", variable.name));
+    match variable.role {
+        Role::Constant(value) | Role::Buffer(value) => vec![value; len],
+        Role::Uniform(bound) => (0..len).map(|_| random.symmetric(bound) as f32).collect(),
+        Role::Normal(deviation) => (0..len).map(|_| (random.normal() * deviation) as f32).collect(),
+    }
+}
+
 fn view(flat: &Tensor, variable: &Variable, offset: i64) -> Result<Tensor, EngineError> {
     // Detached: a leaf of its own that shares the flat tensor's storage.
     Ok(flat
@@ -216,7 +306,7 @@ mod tests {
             height: 4,
             width: 4,
         };
-        let mut network = Network::new(&net, shape, 4, Device::Cpu).unwrap();
+        let mut network = Network::new(&(&net).into(), shape, 4, Device::Cpu).unwrap();
         network.fill_from_seed(1).unwrap();
         let gradients = network.attach_gradients().unwrap();
         let mut flat = gradients.shallow_clone();
@@ -255,7 +345,7 @@ mod tests {
             height: 24,
             width: 16,
         };
-        let mut network = Network::new(&net, shape, 4, Device::Cpu).unwrap();
+        let mut network = Network::new(&(&net).into(), shape, 4, Device::Cpu).unwrap();
         network.fill_from_seed(1).unwrap();
         let gradients = network.attach_gradients().unwrap();
         let _ = gradients.shallow_clone().zero_();

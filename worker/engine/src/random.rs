@@ -27,7 +27,8 @@ impl Random {
         }
     }
 
-    fn next(&mut self) -> u64 {
+    /// Uniform over all there are.
+    pub(crate) fn next(&mut self) -> u64 {
         if self.used == BUFFER_BYTES {
             self.reader.fill(&mut self.buffer);
             self.used = 0;

@@ -2,14 +2,14 @@
 
 use crate::data::Feeds;
 use crate::train::Run;
-use crate::{Blocks, EngineError, Samples, TrainData, device};
-use imgcalc_shared::training::{Hyper, InputShape, Net, Precision};
+use crate::{Blocks, Definition, EngineError, Samples, TrainData, device};
+use imgcalc_shared::training::{Hyper, InputShape, Precision};
 use std::time::{Duration, Instant};
 
 /// Wall times of whole steps of a training: images to the net's input, forward, backward and optimiser. After `warmup` unmeasured
 /// steps it measures until `repeats` are done or `budget` is spent, but once at least.
 pub fn step_times(
-    net: &Net,
+    net: impl Into<Definition>,
     shape: InputShape,
     classes: u16,
     precision: Precision,
@@ -42,7 +42,7 @@ pub fn step_times(
         classes,
     };
     let mut feeds = Feeds::try_from(&data)?;
-    let mut run = Run::new(net, &hyper, &mut feeds)?;
+    let mut run = Run::new(&net.into(), &hyper, &mut feeds)?;
     run.network.fill_from_seed(0)?;
     let mut epoch = feeds.train.epoch(0, 1, u64::MAX, 0)?;
     let begin = Instant::now();
@@ -66,6 +66,7 @@ pub fn step_times(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use imgcalc_shared::training::Net;
 
     #[test]
     fn steps_are_timed_as_often_as_asked_or_as_the_budget_allows() {
@@ -78,8 +79,9 @@ mod tests {
             height: 8,
             width: 8,
         };
-        let times =
-            |repeats, budget| step_times(&net, shape, 10, Precision::F32, 4, (1, repeats), budget).unwrap();
+        let times = |repeats, budget| {
+            step_times(net.clone(), shape, 10, Precision::F32, 4, (1, repeats), budget).unwrap()
+        };
         assert_eq!(times(5, Duration::from_secs(60)).len(), 5);
         assert_eq!(times(5, Duration::ZERO).len(), 1);
     }

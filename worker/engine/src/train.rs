@@ -4,8 +4,8 @@ mod health;
 mod run;
 
 use crate::data::Feeds;
-use crate::{EngineError, TrainData, checkpoint, weights};
-use imgcalc_shared::training::{Hyper, Net};
+use crate::{Definition, EngineError, TrainData, checkpoint, weights};
+use imgcalc_shared::training::Hyper;
 pub(crate) use run::{Present, Run};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ pub enum Init<'a> {
     Scratch,
     /// Those of a predecessor with the same net, channels and classes; its images may have another height, width and period.
     Weights(&'a [u8]),
+    /// Those of a file somebody gave: a safetensors file with the names of the net's variables, or weights of a training of the same
+    /// net. Where another number of classes was told apart, the output layer of a built-in net is drawn from the seed.
+    File(&'a [u8]),
 }
 
 /// How far a training is.
@@ -65,6 +68,8 @@ pub enum Wish {
 pub trait Observer {
     /// Told a few times each epoch, and at its end.
     fn progress(&mut self, progress: &Progress);
+    /// Told what somebody should know of the start.
+    fn note(&mut self, _text: &str) {}
     /// Asked before every step, and after the last.
     fn wish(&self, place: Place) -> Wish;
     /// Given the state at `place` to store; an error ends the training. Not called before this run has done a step:
@@ -103,20 +108,27 @@ pub struct Trained {
 
 /// Trains `net` on images in the host's memory: see [`train_on`].
 pub fn train(
-    net: &Net,
+    net: impl Into<Definition>,
     hyper: &Hyper,
     data: &TrainData,
     init: Init,
     resume: Option<&[u8]>,
     observer: &mut dyn Observer,
 ) -> Result<Trained, EngineError> {
-    train_on(net, hyper, &mut Feeds::try_from(data)?, init, resume, observer)
+    train_on(
+        &net.into(),
+        hyper,
+        &mut Feeds::try_from(data)?,
+        init,
+        resume,
+        observer,
+    )
 }
 
-/// Trains `net`. With `resume`, goes on from a checkpoint of this very training; on a CPU with the same number of threads the result is then
+/// Trains a net. With `resume`, goes on from a checkpoint of this very training; on a CPU with the same number of threads the result is then
 /// that of an undisturbed run, bit for bit.
 pub fn train_on(
-    net: &Net,
+    definition: &Definition,
     hyper: &Hyper,
     feeds: &mut Feeds,
     init: Init,
@@ -124,7 +136,8 @@ pub fn train_on(
     observer: &mut dyn Observer,
 ) -> Result<Trained, EngineError> {
     check(hyper, feeds)?;
-    let mut run = Run::new(net, hyper, feeds)?;
+    let (net, classes) = (definition.net(), feeds.classes);
+    let mut run = Run::new(definition, hyper, feeds)?;
     match (resume, init) {
         (Some(bytes), _) => {
             (run.curve, run.present) = checkpoint::restore(bytes, &mut run)?;
@@ -132,8 +145,13 @@ pub fn train_on(
         (None, Init::Scratch) => run.network.fill_from_seed(hyper.seed)?,
         (None, Init::Weights(bytes)) => {
             let channels = feeds.train.shape().channels;
-            let (values, _) = weights::read(bytes, net, channels, feeds.classes, run.network.variables())?;
+            let (values, _) = weights::read(bytes, net, channels, classes, run.network.variables())?;
             run.network.fill(&values)?;
+        }
+        (None, Init::File(bytes)) => {
+            let file = weights::read_file(bytes, net, run.network.variables(), hyper.seed)?;
+            run.network.fill(&file.values)?;
+            file.note().iter().for_each(|text| observer.note(text));
         }
     }
     while run.place().epoch < hyper.epochs {

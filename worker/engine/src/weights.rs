@@ -1,5 +1,7 @@
 //! Weights as bytes: the variables of a net and the standardisation of its input.
 
+mod file;
+
 use crate::EngineError;
 use crate::container;
 use crate::data::Standardisation;
@@ -7,6 +9,9 @@ use crate::net::{Network, Values};
 use imgcalc_shared::net::Variable;
 use imgcalc_shared::training::Net;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use file::read as read_file;
+pub use file::weights_file_of;
 
 const MAGIC: &str = "imgcalc-weights";
 const MEAN: &str = "input.mean";

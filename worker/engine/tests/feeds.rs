@@ -2,7 +2,7 @@
 
 mod support;
 
-use imgcalc_engine::{EngineError, Feed, Feeds, Init, Planes, Samples, Stream, Wish, train_on};
+use imgcalc_engine::{Definition, EngineError, Feed, Feeds, Init, Planes, Samples, Stream, Wish, train_on};
 use imgcalc_shared::training::{Hyper, Optimizer, Precision, Schedule};
 use support::*;
 
@@ -71,7 +71,7 @@ fn images_that_are_read_window_by_window_give_what_those_at_hand_give() {
     setup();
     let trained = |mut feeds: Feeds| {
         train_on(
-            &net(),
+            &Definition::from(&net()),
             &hyper(3),
             &mut feeds,
             Init::Scratch,
@@ -85,7 +85,7 @@ fn images_that_are_read_window_by_window_give_what_those_at_hand_give() {
     assert!(read.accuracy > 0.5, "{}", read.accuracy);
     // In one window the order is another.
     let one = train_on(
-        &net(),
+        &Definition::from(&net()),
         &hyper(3),
         &mut Feeds {
             window_bytes: u64::MAX,
@@ -104,7 +104,7 @@ fn it_is_resumed_in_the_middle_of_a_window() {
     let at = |step| vec![(place(1, step), Wish::Checkpoint)];
     let run = |resume: Option<&[u8]>, keeper: &mut Keeper| {
         train_on(
-            &net(),
+            &Definition::from(&net()),
             &hyper(2),
             &mut feeds(true, usize::MAX),
             Init::Scratch,
@@ -137,7 +137,7 @@ fn images_that_cannot_be_read_end_the_training_with_the_reason() {
     setup();
     for left in [0, 4, 9] {
         let error = train_on(
-            &net(),
+            &Definition::from(&net()),
             &hyper(2),
             &mut feeds(true, left),
             Init::Scratch,

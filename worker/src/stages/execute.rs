@@ -2,9 +2,10 @@
 
 use super::Observer;
 use crate::failure::Failure;
+use imgcalc_engine::Definition;
 use imgcalc_shared::profile::{ExecuteProfile, Timing};
 use imgcalc_shared::task::{FailureClass, Outcome};
-use imgcalc_shared::training::{InputShape, Net};
+use imgcalc_shared::training::InputShape;
 use std::time::Duration;
 
 const WARM_UP: usize = 3;
@@ -21,7 +22,7 @@ const MEASUREMENTS_MAX: usize = 3;
 
 /// Of [`imgcalc_shared::task::Task::ProfileExecute`].
 pub(super) fn run(
-    net: &Net,
+    net: &Definition,
     shape: InputShape,
     classes: u32,
     batch: u32,

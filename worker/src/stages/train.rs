@@ -6,15 +6,15 @@ mod keys;
 mod retention;
 mod stream;
 
-use super::{Attempt, Context, Observer, Progress};
-use crate::data::{Base, dataset};
+use super::{Attempt, Context, Observer, Progress, definition};
+use crate::data::{Base, dataset, nets};
 use crate::failure::Failure;
 use bytes::Bytes;
 use checkpoints::Checkpoints;
-use imgcalc_engine::{EngineError, Feeds, Init, Place, Wish};
+use imgcalc_engine::{Definition, EngineError, Feeds, Init, Place, Wish};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, Trained};
-use imgcalc_shared::training::{Hyper, Net};
+use imgcalc_shared::training::Hyper;
 use std::sync::Arc;
 use std::time::Instant;
 use stream::Shared;
@@ -63,8 +63,9 @@ pub(super) fn run(
         epochs: hyper.epochs,
         epoch: (0, None),
     };
+    let net = definition::of(&context.base, net)?;
     let first = || first_weights(&context.base, start, attempt);
-    let (trained, batch_size) = train(net, hyper, &mut feeds, first, &mut watch)
+    let (trained, batch_size) = train(&net, hyper, &mut feeds, first, &mut watch)
         .map_err(|failure| read.failure().unwrap_or(failure))?;
     let key = keys::weights(id, attempt.token, &Digest::of(&trained.weights));
     // Its checkpoints stay: until its result is committed, they are what a lost one is got back from.
@@ -91,10 +92,10 @@ pub(super) fn run(
 
 /// Trains; where memory does not suffice for a batch nobody chose, with half of it. Says the batch it trained with.
 fn train(
-    net: &Net,
+    net: &Definition,
     hyper: &Hyper,
     feeds: &mut Feeds,
-    first: impl Fn() -> Result<Option<Bytes>, Failure>,
+    first: impl Fn() -> Result<First, Failure>,
     watch: &mut Watch,
 ) -> Result<(imgcalc_engine::Trained, u32), Failure> {
     let mut hyper = hyper.clone();
@@ -119,10 +120,10 @@ fn train(
 
 /// Trains from the newest checkpoint that is intact, or from the start, for which `first` gives the weights.
 fn train_at(
-    net: &Net,
+    net: &Definition,
     hyper: &Hyper,
     feeds: &mut Feeds,
-    first: impl Fn() -> Result<Option<Bytes>, Failure>,
+    first: impl Fn() -> Result<First, Failure>,
     watch: &mut Watch,
 ) -> Result<imgcalc_engine::Trained, Failure> {
     for key in watch.checkpoints.newest_first()? {
@@ -149,15 +150,26 @@ fn train_at(
         }
     }
     let first = first()?;
-    let init = first.as_deref().map_or(Init::Scratch, Init::Weights);
+    let init = match &first {
+        First::Scratch => Init::Scratch,
+        First::Weights(bytes) => Init::Weights(bytes),
+        First::File(bytes) => Init::File(bytes),
+    };
     Ok(imgcalc_engine::train_on(net, hyper, feeds, init, None, watch)?)
 }
 
-fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<Option<Bytes>, Failure> {
+/// Where a training starts, with the bytes that takes.
+enum First {
+    Scratch,
+    Weights(Bytes),
+    File(Bytes),
+}
+
+fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<First, Failure> {
     match (start, attempt.weights) {
-        (Start::Scratch, _) => Ok(None),
-        (Start::File(_), _) => Err(Failure::application("not yet")),
-        (Start::Weights(_), Some(object)) => base.get_verified(object).map(Some),
+        (Start::Scratch, _) => Ok(First::Scratch),
+        (Start::File(digest), _) => nets::load_weights(base, digest).map(First::File),
+        (Start::Weights(_), Some(object)) => base.get_verified(object).map(First::Weights),
         (Start::Weights(from), None) => Err(Failure::application(format!(
             "the training starts from the weights of task {from}, but the assignment does not say where they are"
         ))),
@@ -194,6 +206,10 @@ impl imgcalc_engine::Observer for Watch<'_> {
             images_per_second: progress.images_per_second,
             bytes_read: self.read.bytes_read(),
         });
+    }
+
+    fn note(&mut self, text: &str) {
+        tracing::info!("{text}");
     }
 
     fn wish(&self, place: Place) -> Wish {

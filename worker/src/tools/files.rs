@@ -2,6 +2,8 @@
 
 use anyhow::{Context, bail, ensure};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// One file to read and the one it becomes.
@@ -9,6 +11,23 @@ use std::path::{Path, PathBuf};
 pub(super) struct Job {
     pub(super) input: PathBuf,
     pub(super) output: PathBuf,
+}
+
+/// A whole file of at most so many bytes.
+pub(super) fn read(path: &Path, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
+    let context = || format!("{} cannot be read", path.display());
+    let file = File::open(path).with_context(context)?;
+    let mut bytes = Vec::new();
+    // What is no plain file, such as a pipe, tells no length.
+    file.take(bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .with_context(context)?;
+    ensure!(
+        bytes.len() as u64 <= bytes_max,
+        "{} is longer than the {bytes_max} bytes such a file may have",
+        path.display()
+    );
+    Ok(bytes)
 }
 
 /// The files of `input` (one file, or all below a folder that have one of these extensions) and what they become.

@@ -15,6 +15,7 @@ pub(crate) enum Pass<'a> {
 }
 
 /// The layers of a net that know their variables.
+#[derive(Default)]
 pub(super) struct Graph(Vec<Node>);
 
 enum Node {

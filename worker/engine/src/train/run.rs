@@ -6,7 +6,7 @@ use crate::augment::Augmenter;
 use crate::checkpoint::{self, Identity};
 use crate::data::{Feeds, Input, Standardisation};
 use crate::device::Bfloat16;
-use crate::net::{Network, Pass};
+use crate::net::{Definition, Network, Pass};
 use crate::optimizer::Optimizer;
 use crate::random::Random;
 use crate::{EngineError, device, evaluate, schedule, weights};
@@ -65,7 +65,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(net: &Net, hyper: &'a Hyper, feeds: &mut Feeds) -> Result<Self, EngineError> {
+    pub(crate) fn new(net: &Definition, hyper: &'a Hyper, feeds: &mut Feeds) -> Result<Self, EngineError> {
         let device = device::device();
         device::set_deterministic(hyper.deterministic);
         let shape = feeds.train.shape();
@@ -78,7 +78,7 @@ impl<'a> Run<'a> {
         let guesser = Guesser::new(train, validation, feeds.classes, hyper);
         Ok(Run {
             hyper,
-            identity: Identity::new(net, hyper, feeds),
+            identity: Identity::new(net.net(), hyper, feeds),
             optimizer: Optimizer::new(&network.fitted, &gradients, hyper)?,
             network,
             input: standard.on(shape, device)?,
@@ -297,13 +297,12 @@ impl<'a> Run<'a> {
             .test
             .as_mut()
             .map(|feed| evaluate::accuracy(&self.network, &self.input, feed, window_bytes));
-        let parameters = crate::parameters(net, &feeds.train.shape(), feeds.classes)?;
         Ok(Trained {
             weights: weights::write(net, feeds.classes, &self.network, &self.standard)?,
             loss: last.loss,
             accuracy: last.accuracy,
             test_accuracy: test.transpose()?,
-            parameters,
+            parameters: self.network.parameters(),
             curve: self.curve,
         })
     }
