@@ -47,6 +47,7 @@ fn sides(grid: Grid) -> [i64; 2] {
     [grid.rows.into(), grid.columns.into()]
 }
 
+#[cfg(test)]
 impl Draw {
     /// What leaves an image of so many blocks as it is.
     pub(super) fn nothing(blocks: [i64; 2]) -> Draw {

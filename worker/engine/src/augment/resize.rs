@@ -14,7 +14,10 @@ use std::f64::consts::PI;
 use tch::{Device, Kind, Tensor};
 
 /// Bytes of all matrices of one training at most.
-const TABLE_BYTES_MAX: u64 = 1 << 30;
+const TABLE_BYTES_MAX: i64 = 1 << 30;
+
+/// Pixels along a side at most: a matrix is made by way of a DCT of all of them, which is 512 MiB of doubles.
+const PIXELS_MAX: i64 = 1 << 13;
 
 /// The matrices of all sizes along one axis: sizes × side × side. Columns beyond a size's blocks are 0.
 struct Axis {
@@ -39,15 +42,28 @@ impl Resize {
             sizes
         };
         let sizes = [along(0), along(1)];
-        let bytes: u64 = (0..2)
-            .map(|axis| sizes[axis].len() as u64 * (layout.sides()[axis] as u64).pow(2) * 4)
+        let [height, width] = layout.sides();
+        let pixels = layout.blocks.map(|blocks| blocks * i64::from(layout.kind.side));
+        let refuse = |reason: String, remedy: &str| {
+            Err(EngineError::BadData(format!(
+                "augmentation: crop: images of {height} × {width} values {reason}; set it to 0{remedy}"
+            )))
+        };
+        if pixels[0].max(pixels[1]) > PIXELS_MAX {
+            let [rows, columns] = pixels;
+            return refuse(
+                format!("are of {rows} × {columns} pixels, {PIXELS_MAX} a side are the limit"),
+                "",
+            );
+        }
+        let bytes: i64 = (0..2)
+            .map(|axis| sizes[axis].len() as i64 * layout.sides()[axis].pow(2) * 4)
             .sum();
         if bytes > TABLE_BYTES_MAX {
-            let [height, width] = layout.sides();
-            return Err(EngineError::BadData(format!(
-                "augmentation: crops of {height} × {width} values need {bytes} bytes of matrices, {TABLE_BYTES_MAX} are allowed; \
-                 set `crop` to 0, or lower it so that it has fewer sizes"
-            )));
+            return refuse(
+                format!("need {bytes} bytes of matrices, {TABLE_BYTES_MAX} are the limit"),
+                " or lower it, so that it has fewer sizes",
+            );
         }
         let [rows, columns] = sizes;
         Ok(Resize {
