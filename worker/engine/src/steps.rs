@@ -79,9 +79,8 @@ mod tests {
             height: 8,
             width: 8,
         };
-        let times = |repeats, budget| {
-            step_times(net.clone(), shape, 10, Precision::F32, 4, (1, repeats), budget).unwrap()
-        };
+        let times =
+            |repeats, budget| step_times(&net, shape, 10, Precision::F32, 4, (1, repeats), budget).unwrap();
         assert_eq!(times(5, Duration::from_secs(60)).len(), 5);
         assert_eq!(times(5, Duration::ZERO).len(), 1);
     }
