@@ -2,14 +2,24 @@
 //! The engine runs what this describes; whoever only plans reads it.
 
 mod efficientnet;
+mod foreign;
 mod layer;
 mod mobilenet_v3;
 mod resnet;
+mod script;
 mod shufflenet_v2;
 mod small_resnet;
 mod walk;
 
+pub use foreign::{
+    WEIGHTS_BYTES_MAX, WEIGHTS_NAMES, WeightsFacts, open_weights, seal_weights, weights_file_key,
+    weights_name_key,
+};
 pub use layer::{Activation, Convolution, Layer, Role, Variable, Window};
+pub use script::{
+    SCRIPT_BYTES_MAX, SCRIPT_NAMES, SCRIPT_SIDE_MAX, ScriptFacts, Sides, open_script, script_key,
+    script_name_key, seal_script,
+};
 
 use crate::training::{InputShape, Net};
 use walk::Extent;
