@@ -140,7 +140,7 @@ impl Spec {
             size: dataset.size,
             channels: dataset.channels,
         };
-        shapes.check(&net, surroundings.script.as_ref())?;
+        shapes.check(&self.net, surroundings.script.as_ref())?;
         shapes.check_augment(&scratch.augment)?;
         let start = self.start_of(surroundings, &net)?;
         let jpegs = if dataset.has_jpeg_files {

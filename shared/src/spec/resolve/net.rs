@@ -17,35 +17,32 @@ pub(super) struct Shapes<'a> {
 }
 
 impl Shapes<'_> {
-    /// Refuses a net that does not take the planes of every feasible format. Pixels are larger than any plane.
+    /// Refuses a net of a spec that does not take the planes of every feasible format. Pixels are larger than any plane;
+    /// of a script that takes planes and no pixels the baseline fails, and the build says so.
     pub(super) fn check(&self, net: &Net, script: Option<&ScriptFacts>) -> Result<(), SpecError> {
-        match script {
-            Some(script) => {
-                let takes = |shape: InputShape| script.takes(shape).is_ok();
-                let name = match &net {
-                    Net::Torchscript { .. } => "the script",
-                    net => net.name(),
-                };
-                let sides = format!("takes images of sides {}", script.sides_text());
-                self.refuse("net.script", name, &sides, takes)
-            }
-            None => {
-                let side = side_min(net).map_err(|error| SpecError::Field {
-                    field: "net".into(),
-                    value: net.name().into(),
-                    allowed: error.to_string(),
-                })?;
-                let takes = |shape: InputShape| shape.height >= side && shape.width >= side;
-                let sides = format!("takes no image below {}x{side}x{side}", self.channels);
-                self.refuse("net.name", net.name(), &sides, takes)
-            }
+        if let (Net::Torchscript { script: name }, Some(script)) = (net, script) {
+            let takes = |shape: InputShape| script.takes(shape).is_ok();
+            let sides = format!("the script takes images of sides {}", script.sides_text());
+            return self.refuse("net.script", name, &sides, takes);
         }
+        let side = side_min(net).map_err(|error| SpecError::Field {
+            field: "net".into(),
+            value: net.name().into(),
+            allowed: error.to_string(),
+        })?;
+        let takes = |shape: InputShape| shape.height >= side && shape.width >= side;
+        let sides = format!(
+            "{} takes no image below {}x{side}x{side}",
+            net.name(),
+            self.channels
+        );
+        self.refuse("net.name", net.name(), &sides, takes)
     }
 
     fn refuse(
         &self,
         field: &str,
-        net: &str,
+        value: &str,
         sides: &str,
         takes: impl Fn(InputShape) -> bool,
     ) -> Result<(), SpecError> {
@@ -65,10 +62,10 @@ impl Shapes<'_> {
             .filter(|(_, keep)| keep.is_none())
             .map(|(block, _)| block.to_string())
             .collect();
-        let why = format!("the plane of {format} is {shape} and {net} {sides}");
+        let why = format!("the plane of {format} is {shape} and {sides}");
         if works.is_empty() {
             let allowed = format!("{why}: no keep of the space makes one that it takes; take another net");
-            return ensure(false, field, format!("{net:?}"), &allowed);
+            return ensure(false, field, format!("{value:?}"), &allowed);
         }
         let leave = match never.is_empty() {
             true => String::new(),
