@@ -1,5 +1,7 @@
 //! The plan under any order of results and under failures.
 
+mod training;
+
 use super::testing::{build, run};
 use super::{Known, Planned, Stage, Standing, plan};
 use imgcalc_shared::build::Build;

@@ -1,6 +1,6 @@
 //! What a spec may say, field by field; everything that needs no dataset.
 
-mod training;
+pub(super) mod training;
 
 use super::{Spec, SpecError};
 use crate::dataset::is_name;

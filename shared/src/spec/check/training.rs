@@ -4,7 +4,7 @@ use super::{NAMES, ensure, positive, within};
 use crate::chain::Strategy;
 use crate::dataset::is_name;
 use crate::spec::{BatchSize, SpecError, StartSpec, TrainingSpec};
-use crate::training::{Augment, Net, Schedule};
+use crate::training::{Augment, AugmentError, Net, Schedule};
 
 const EPOCHS_MAX: u32 = 100_000;
 const BATCH_MAX: u32 = 65_536;
@@ -58,7 +58,8 @@ pub(super) fn training(training: &TrainingSpec) -> Result<(), SpecError> {
     if let Some(BatchSize::Images(images)) = training.batch_size {
         within("training.batch_size", images, 1..=BATCH_MAX)?;
     }
-    augment(&scratch.augment)?;
+    let augment = &scratch.augment;
+    augment.check_ranges().map_err(|error| refused(augment, &error))?;
     strategies(training)?;
     if let StartSpec::Weights(name) = &training.start {
         ensure(
@@ -88,8 +89,9 @@ fn share(field: &str, value: f64) -> Result<(), SpecError> {
     ensure((0.0..1.0).contains(&value), field, value, allowed)
 }
 
-fn augment(augment: &Augment) -> Result<(), SpecError> {
-    for (field, value) in [
+/// What an augmentation cannot be, as a field of the spec.
+pub(in crate::spec) fn refused(augment: &Augment, error: &AugmentError) -> SpecError {
+    let strengths = [
         ("horizontal_flip", augment.horizontal_flip),
         ("vertical_flip", augment.vertical_flip),
         ("rotation", augment.rotation),
@@ -99,12 +101,13 @@ fn augment(augment: &Augment) -> Result<(), SpecError> {
         ("brightness", augment.brightness),
         ("contrast", augment.contrast),
         ("chroma", augment.chroma),
-    ] {
-        let field = format!("training.augment.{field}");
-        let allowed = "must be from 0 to 1";
-        ensure((0.0..=1.0).contains(&value), &field, value, allowed)?;
+    ];
+    let strength = strengths.iter().find(|(field, _)| *field == error.field);
+    SpecError::Field {
+        field: format!("training.augment.{}", error.field),
+        value: strength.map_or(String::new(), |(_, strength)| strength.to_string()),
+        allowed: format!("{}; {}", error.reason, error.remedy),
     }
-    Ok(())
 }
 
 /// What is compared is named once, and is not what the build does anyway.

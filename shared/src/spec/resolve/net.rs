@@ -1,6 +1,6 @@
 //! Whether the net takes what the formats of the space are to it.
 
-use super::super::check::ensure;
+use super::super::check::{ensure, training::refused};
 use crate::format::{Format, Size};
 use crate::net::{ScriptFacts, side_min};
 use crate::space::{Keeps, Space};
@@ -103,9 +103,14 @@ impl Shapes<'_> {
         blocks
     }
 
-    /// Refuses an augmentation that a format cannot have.
-    pub(super) fn check_augment(&self, _augment: &Augment) -> Result<(), SpecError> {
-        Ok(())
+    /// Refuses an augmentation that a format, or the pixels of the baseline, cannot have.
+    pub(super) fn check_augment(&self, augment: &Augment) -> Result<(), SpecError> {
+        let formats = self.feasible.iter();
+        let mut checks = formats.map(|&format| augment.check(format, self.size, self.channels));
+        checks
+            .try_for_each(|check| check)
+            .and_then(|()| augment.check_pixels(self.size, self.channels))
+            .map_err(|error| refused(augment, &error))
     }
 
     fn shape(&self, format: Format) -> InputShape {

@@ -90,6 +90,28 @@ fn the_name_of_a_build_is_stable_across_releases() {
     assert_eq!(small("start = \"scratch\"").id(), small("").id());
 }
 
+#[test]
+fn an_augmentation_that_a_format_cannot_have_names_it() {
+    let augment =
+        |extra: &str, space: &str| resolve(&format!("[training.augment]\n{extra}\n[space]\n{space}"), 32);
+    let small = "blocks = [8]\nsamplings = [\"1x1\"]";
+    let build = augment("horizontal_flip = 0.5\ncrop = 0.3", small).unwrap();
+    assert_eq!(
+        (build.transfer.augment.horizontal_flip, build.scratch.augment.crop),
+        (0.5, 0.3)
+    );
+    // A block of 32 is all of such an image: there is nothing to move by whole blocks.
+    let error = augment("translation = 0.25", "blocks = [32]")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("training.augment.translation = 0.25: ") && error.contains("b32"),
+        "{error}"
+    );
+    let error = augment("chroma = 0.1", small).unwrap_err().to_string();
+    assert!(error.starts_with("training.augment.chroma = 0.1: "), "{error}");
+}
+
 fn script(sides: &[(u16, u16)]) -> ScriptFacts {
     ScriptFacts {
         digest: Digest::of(b"script"),
