@@ -133,7 +133,7 @@ fn with_batch() -> (Build, Plan) {
                         batch,
                         step: Timing {
                             median_us: if batch >= 64 {
-                                1.0 + f64::from(batch) / 1e4
+                                1.0 + f64::from(batch) / 5e3
                             } else {
                                 9.0
                             },
