@@ -106,6 +106,8 @@ fn build(sampled: u16, per_bucket: u16) -> Build {
         base: "file:///b".into(),
         dataset,
         hardware: "none".into(),
+        script: None,
+        weights: None,
     };
     let spec = Spec::parse(&text).expect("the spec is right");
     spec.resolve(&surroundings).expect("the dataset fits it")

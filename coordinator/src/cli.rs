@@ -82,6 +82,12 @@ enum Verb {
     /// Make, check and look into datasets: `imgcalc data --help`.
     #[command(disable_help_flag = true)]
     Data(Forwarded),
+    /// Put nets into a base as TorchScript files, and list them: `imgcalc nets --help`.
+    #[command(disable_help_flag = true)]
+    Nets(Forwarded),
+    /// Put weights into a base to start trainings from, and list them: `imgcalc weights --help`.
+    #[command(disable_help_flag = true)]
+    Weights(Forwarded),
     /// Encode images to a format.
     #[command(disable_help_flag = true)]
     Encode(Forwarded),
@@ -136,6 +142,8 @@ fn forward(verb: &str, forwarded: Forwarded) -> anyhow::Error {
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.verb {
         Verb::Data(forwarded) => return Err(forward("data", forwarded)),
+        Verb::Nets(forwarded) => return Err(forward("nets", forwarded)),
+        Verb::Weights(forwarded) => return Err(forward("weights", forwarded)),
         Verb::Encode(forwarded) => return Err(forward("encode", forwarded)),
         Verb::Decode(forwarded) => return Err(forward("decode", forwarded)),
         Verb::Inspect(forwarded) => return Err(forward("inspect", forwarded)),
@@ -166,9 +174,13 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Peers(arguments) => peers::run(arguments, &at).await?,
             Verb::Workers(arguments) => workers::run(arguments, &at).await?,
             Verb::Profile(arguments) => profile::run(arguments, &at).await?,
-            Verb::Certs(_) | Verb::Data(_) | Verb::Encode(_) | Verb::Decode(_) | Verb::Inspect(_) => {
-                unreachable!("done above")
-            }
+            Verb::Certs(_)
+            | Verb::Data(_)
+            | Verb::Nets(_)
+            | Verb::Weights(_)
+            | Verb::Encode(_)
+            | Verb::Decode(_)
+            | Verb::Inspect(_) => unreachable!("done above"),
         }
         Ok(ExitCode::SUCCESS)
     });

@@ -1,8 +1,9 @@
 //! The plan: what a build still needs, derived anew from its results each time and never stored.
 //!
 //! [`plan`] is pure and deterministic. A new leader, a resumed build and a replayed log therefore derive the same
-//! tasks. The stages follow the data: profile → buckets → rounds of the chain (columns on demand) → answer; the
-//! training on pixels for the JPEG baseline depends on nothing.
+//! tasks. The stages follow the data: profile → buckets → rounds of the chain (columns on demand) → answer. Strategies
+//! compared with the chain follow its rounds; the training on pixels for the JPEG baseline depends on nothing, unless
+//! the batch of trainings is chosen by the profile.
 
 mod chain;
 mod path;
@@ -39,6 +40,8 @@ pub enum Stage {
     Columns,
     /// Links of the chain.
     Chain,
+    /// Trainings of the same formats by other strategies.
+    Compared,
     /// The training on pixels.
     Baseline,
 }
@@ -140,27 +143,25 @@ impl Plan {
 /// Derives what a build wants from what is known.
 pub fn plan(build: &Build, known: Known) -> Plan {
     let (feasible, _) = build.space.split(build.size);
-    let mut findings = Findings::default();
-    let mut tasks = profile::tasks(build, &feasible, known, &mut findings);
-    let profiled = tasks.iter().all(Planned::has_ended);
-
-    let baseline = baseline(build);
-    let baseline_id = baseline.id();
-    let baseline_standing = known.standing(baseline_id, true);
-    match known.results.get(&baseline_id) {
-        Some(Outcome::Train(trained)) => findings.pixels = Some(trained.clone()),
-        _ if baseline_standing == Standing::Quarantined => {
-            findings.missing.push("the training on pixels".into())
-        }
-        _ => {}
-    }
-
+    let mut findings = Findings {
+        compared: build
+            .compared
+            .iter()
+            .map(|&strategy| (strategy, Vec::new()))
+            .collect(),
+        ..Findings::default()
+    };
     let per_build = usize::from(build.buckets_sampled) * usize::from(build.formats_per_bucket);
     let mut chain_expected = per_build.min(feasible.len());
-    let mut refused = None;
+    let mut refused = unknown_start(build, known);
+    let mut tasks = Vec::new();
+    if refused.is_none() {
+        tasks = profile::tasks(build, &feasible, known, &mut findings);
+    }
+    let profiled = tasks.iter().all(Planned::has_ended);
     let mut complete = false;
     let mut ahead = path::whole_chain(build, &feasible);
-    if profiled {
+    if profiled && refused.is_none() {
         refused = profile::refuse(build, &feasible, &findings);
         if refused.is_none() {
             let chain = chain::tasks(build, &feasible, known, &mut findings);
@@ -170,14 +171,9 @@ pub fn plan(build: &Build, known: Known) -> Plan {
             tasks.extend(chain.tasks);
         }
     }
-    // The baseline waits for nothing, but a refused build must not spend a training on it.
-    if refused.is_none() {
-        tasks.push(Planned::new(
-            baseline_id,
-            baseline,
-            Stage::Baseline,
-            baseline_standing,
-        ));
+    // The baseline waits for nothing but its batch, but a refused build must not spend a training on it.
+    if refused.is_none() && (profiled || !build.scratch.batch_auto) {
+        tasks.push(baseline(build, known, &mut findings));
     }
     tasks.sort_by_key(|planned| planned.stage);
     path::weigh(build, &mut tasks, ahead);
@@ -192,14 +188,44 @@ pub fn plan(build: &Build, known: Known) -> Plan {
     }
 }
 
-fn baseline(build: &Build) -> Task {
+/// Why a build cannot begin: the training whose weights it is to start from is not known here.
+fn unknown_start(build: &Build, known: Known) -> Option<String> {
+    let Start::Weights(task) = build.start else {
+        return None;
+    };
+    match known.results.get(&task) {
+        Some(Outcome::Train(_)) => None,
+        Some(_) => Some(format!(
+            "training.start.task = {task}: that task is no training and has no weights"
+        )),
+        None => Some(format!(
+            "training.start.task = {task}: no training of that name has a result here; `imgcalc status BUILD --json` \
+             names those of a build, and `imgcalc weights add` brings weights from elsewhere"
+        )),
+    }
+}
+
+fn baseline(build: &Build, known: Known, findings: &mut Findings) -> Planned {
+    let task = training(build, Input::Pixels, None, findings.batch);
+    let id = task.id();
+    let standing = known.standing(id, true);
+    match known.results.get(&id) {
+        Some(Outcome::Train(trained)) => findings.pixels = Some(trained.clone()),
+        _ if standing == Standing::Quarantined => findings.missing.push("the training on pixels".into()),
+        _ => {}
+    }
+    Planned::new(id, task, Stage::Baseline, standing)
+}
+
+/// A training that starts from another's weights, or from where the build starts. `batch` is what was measured for it.
+fn training(build: &Build, input: Input, parent: Option<TaskId>, batch: Option<u32>) -> Task {
     Task::Train {
         dataset: build.dataset,
         images: build.images,
-        input: Input::Pixels,
+        input,
         net: build.net.clone(),
-        hyper: build.scratch.clone(),
-        start: Start::Scratch,
+        hyper: build.hyper(parent.is_some(), batch),
+        start: parent.map_or(build.start, Start::Weights),
         threads: build.threads,
     }
 }

@@ -2,17 +2,19 @@
 //!
 //! - [`text`]: numbers with units, escaping. Everything from outside goes through it.
 //! - [`scale`], [`plot`]: axes, ticks, marks, labels that do not cover each other. Know nothing of formats.
-//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`bars`]: one figure each.
-//! - [`tables`]: the ladder, the front, the baselines, what is missing.
+//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`strategies`], [`bars`]: one figure each.
+//! - [`tables`], [`bytes_read`]: the ladder, the front, the baselines, what was read, what is missing.
 //! - [`style`]: colours and layout.
 
 mod bars;
 mod buckets;
+mod bytes_read;
 mod chain;
 mod curves;
 mod plot;
 mod scale;
 mod scatter;
+mod strategies;
 mod style;
 mod tables;
 mod text;
@@ -22,7 +24,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-use imgcalc_shared::explore::{Answer, Baseline, Rung};
+use imgcalc_shared::explore::{Answer, Baseline, BytesRead, Rung};
 use imgcalc_shared::task::Jpeg;
 use scatter::Over;
 use text::{bytes, count, escape, number, percent, ratio};
@@ -46,6 +48,10 @@ pub struct ReportFacts {
     pub epochs_brute_force: f64,
     /// Bytes of columns read.
     pub column_bytes: u64,
+    /// Bytes that trainings on formats read, beside what they would have read otherwise.
+    pub bytes: BytesRead,
+    /// Where what starts from no other format starts, in words: `scratch`.
+    pub start: String,
 }
 
 /// The report. `ladder` is drawn as given; its formats are named in the plots.
@@ -61,6 +67,8 @@ pub fn html(answer: &Answer, ladder: &[Rung], facts: &ReportFacts) -> String {
         buckets::figure(answer),
         chain::figure(answer),
         curves::figure(answer),
+        strategies::figure(answer),
+        bytes_read::tables(&facts.bytes),
         bars::figure(answer, &front),
         tables::baselines(answer),
         tables::front(&front),
@@ -79,9 +87,16 @@ pub fn html(answer: &Answer, ladder: &[Rung], facts: &ReportFacts) -> String {
 }
 
 fn head(answer: &Answer, facts: &ReportFacts) -> String {
+    let start = match facts.start.as_str() {
+        "" | "scratch" => String::new(),
+        start => format!(
+            " Where this page says from scratch, trainings started from {}.",
+            escape(start)
+        ),
+    };
     format!(
         "<header><h1>{}</h1>\n<p>Storage formats for dataset <b>{}</b>. Times are medians on <b>{}</b> by batches of {}; \
-         accuracies hold on {} validation images.</p>\n<p class=\"quiet\">Build {} · {}</p></header>\n",
+         accuracies hold on {} validation images.{start}</p>\n<p class=\"quiet\">Build {} · {}</p></header>\n",
         escape(&facts.name),
         escape(&answer.dataset),
         escape(&answer.hardware),

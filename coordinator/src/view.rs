@@ -4,7 +4,7 @@ use crate::ledger::{Attempt, BuildPhase, Phase, State};
 use crate::plan::{Known, Plan, Standing, plan};
 use crate::replica::PeerId;
 use imgcalc_shared::build::{Build, BuildId};
-use imgcalc_shared::task::{Outcome, TaskId};
+use imgcalc_shared::task::{Outcome, Start, TaskId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub struct BuildView {
     pub phase: BuildPhase,
     /// When it was first submitted, milliseconds since 1970.
     pub submitted_at_ms: u64,
-    /// Results its plan wants.
+    /// Results its plan wants, and the one it starts from.
     pub results: BTreeMap<TaskId, Outcome>,
     /// Tasks of its plan that failed for good.
     pub quarantined: BTreeSet<TaskId>,
@@ -186,6 +186,11 @@ impl BuildView {
             attempts: Vec::new(),
             running,
         };
+        if let Start::Weights(task) = build.build.start
+            && let Some(outcome) = known.results.get(&task)
+        {
+            view.results.insert(task, outcome.clone());
+        }
         for planned in &plan.tasks {
             let (standing, attempts) =
                 match (state.committed().get(&planned.id), state.open().get(&planned.id)) {
@@ -262,15 +267,14 @@ impl Overview {
 
 /// Tasks ended and tasks in all, as far as a plan can tell.
 pub fn counts(plan: &Plan) -> (usize, usize) {
-    use crate::plan::Stage::{Baseline, Chain, Columns, Profile};
-    let stages = [Profile, Columns, Chain, Baseline].map(|stage| plan.progress(stage));
+    use crate::plan::Stage::{Baseline, Chain, Columns, Compared, Profile};
+    let stages = [Profile, Columns, Chain, Compared, Baseline].map(|stage| plan.progress(stage));
     let done = stages.iter().map(|(done, _)| done).sum();
     let known: usize = stages.iter().map(|(_, known)| known).sum();
+    // Every strategy trains what is still to be chosen; the baseline may wait for its batch.
     let chain_unknown = plan.chain_expected.saturating_sub(stages[2].1);
-    (
-        done,
-        known + if plan.refused.is_some() { 0 } else { chain_unknown },
-    )
+    let unknown = chain_unknown * (1 + plan.findings.compared.len()) + usize::from(stages[4].1 == 0);
+    (done, known + if plan.refused.is_some() { 0 } else { unknown })
 }
 
 impl std::fmt::Display for BuildPhase {

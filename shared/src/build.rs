@@ -1,7 +1,7 @@
 //! A build: a spec resolved against its dataset and hardware, so that nothing outside it decides its outcome.
 
 use crate::bucket::Choice;
-use crate::chain::Strategy;
+use crate::chain::{Link, Strategy};
 use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::format::{Format, Size};
@@ -114,6 +114,26 @@ impl Build {
     /// proportion to the area they slide over. Used for estimates and comparisons of cost, never for profiles.
     pub fn epoch_cost(&self, shape: InputShape) -> f64 {
         shape.values() as f64 / self.pixel_shape().values() as f64
+    }
+
+    /// Hyper-parameters of a training that starts from another format's weights, or does not. `batch` are the images
+    /// per step where they were measured.
+    pub fn hyper(&self, from_parent: bool, batch: Option<u32>) -> Hyper {
+        let hyper = if from_parent {
+            &self.transfer
+        } else {
+            &self.scratch
+        };
+        Hyper {
+            batch_size: batch.unwrap_or(hyper.batch_size),
+            ..hyper.clone()
+        }
+    }
+
+    /// The training of a link as epochs × [`Build::epoch_cost`].
+    pub fn link_cost(&self, link: &Link) -> f64 {
+        let epochs = self.hyper(link.parent.is_some(), None).epochs;
+        f64::from(epochs) * self.epoch_cost(self.shape(link.format))
     }
 
     /// The training a task describes as epochs × [`Build::epoch_cost`]; 0 for other kinds.

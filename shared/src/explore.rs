@@ -1,6 +1,8 @@
 //! The answer of a build: every feasible format with its cost and accuracy, and questions to it.
 
 mod assemble;
+mod bytes;
+mod strategies;
 
 use crate::build::BuildId;
 use crate::format::Format;
@@ -8,7 +10,9 @@ use crate::profile::InferenceTime;
 use crate::task::{EpochPoint, Jpeg};
 use serde::{Deserialize, Serialize};
 
-pub use assemble::{Findings, TrainedLink};
+pub use assemble::{Findings, TrainedLink, best_batch};
+pub use bytes::{BytesRead, TrainingBytes};
+pub use strategies::{CriticalPath, StrategyFacts, StrategyTraining, critical_path};
 
 /// Everything a finished (or running) build can say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +36,9 @@ pub struct Answer {
     pub buckets: Vec<BucketFacts>,
     /// The chain in order of training.
     pub chain: Vec<ChainLink>,
+    /// Where strategies are compared: the build's own, then each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strategies: Vec<StrategyFacts>,
     /// What is missing because it failed, in words.
     pub missing: Vec<String>,
 }
@@ -130,6 +137,12 @@ pub struct ChainLink {
     pub weights_digest: crate::digest::Digest,
     /// Seconds of training.
     pub seconds: f64,
+    /// Bytes it asked the base for.
+    #[serde(default)]
+    pub bytes_read: u64,
+    /// Images per step, where memory did not suffice for as many as planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_halved_to: Option<u32>,
     /// One point per epoch.
     pub curve: Vec<EpochPoint>,
 }
@@ -304,6 +317,7 @@ mod tests {
             baselines: vec![],
             buckets: vec![],
             chain: vec![],
+            strategies: vec![],
             missing: vec![],
         }
     }

@@ -2,15 +2,16 @@
 
 mod check;
 mod resolve;
+mod training;
 
 use crate::bucket::Choice;
-use crate::chain::Strategy;
 use crate::format::Sampling;
 use crate::space::Keeps;
 use crate::training::Net;
 use serde::{Deserialize, Serialize};
 
 pub use resolve::{DatasetFacts, Surroundings};
+pub use training::{Auto, BatchSize, StartSpec, TrainingPreset, TrainingSpec};
 
 /// A build spec as written. Read it with [`Spec::parse`], which also checks it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,36 +63,6 @@ pub struct SpaceSpec {
     pub keeps: Option<Keeps>,
     /// Quantisation factors instead of the preset's.
     pub quants: Option<Vec<u16>>,
-}
-
-/// `[training]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainingSpec {
-    /// Epochs of a training from scratch.
-    pub epochs: u32,
-    /// Epochs of a link that starts from its predecessor's weights; a tenth of `epochs` unless given.
-    pub epochs_transfer: Option<u32>,
-    /// Where first weights come from: `dense_to_sparse` (the chain) or `scratch`.
-    pub strategy: Strategy,
-    /// Peak learning rate from scratch.
-    pub learning_rate: f64,
-    /// Peak learning rate of a link; that from scratch unless given.
-    pub learning_rate_transfer: Option<f64>,
-    /// Momentum of SGD.
-    pub momentum: f64,
-    /// L2 penalty.
-    pub weight_decay: f64,
-    /// Images per step.
-    pub batch_size: u32,
-    /// Seeds initial weights and the order of images.
-    pub seed: u64,
-    /// Training images used; all unless given.
-    pub train_images: Option<u32>,
-    /// Validation images used; all unless given.
-    pub validation_images: Option<u32>,
-    /// Test images used; none unless given.
-    pub test_images: Option<u32>,
 }
 
 /// `[buckets]`.
@@ -184,25 +155,6 @@ impl Default for SpaceSpec {
             blocks: None,
             keeps: None,
             quants: None,
-        }
-    }
-}
-
-impl Default for TrainingSpec {
-    fn default() -> Self {
-        TrainingSpec {
-            epochs: 20,
-            epochs_transfer: None,
-            strategy: Strategy::DenseToSparse,
-            learning_rate: 0.1,
-            learning_rate_transfer: None,
-            momentum: 0.9,
-            weight_decay: 5e-4,
-            batch_size: 64,
-            seed: 0,
-            train_images: None,
-            validation_images: None,
-            test_images: None,
         }
     }
 }

@@ -29,6 +29,7 @@ fn a_spec_that_cannot_be_built_names_field_value_and_what_is_allowed() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", 500);
     let list = |numbers: &[i64]| Value::from(numbers.to_vec());
+    let table = |text: &str| Value::Table(text.parse().unwrap());
     let cases: Vec<(&str, Value, &[&str])> = vec![
         (
             "training.epoch",
@@ -52,6 +53,42 @@ fn a_spec_that_cannot_be_built_names_field_value_and_what_is_allowed() {
             "training.validation_images",
             101.into(),
             &["training.validation_images = 101", "has 100"],
+        ),
+        (
+            "training.preset",
+            "imagenet".into(),
+            &["line ", "imagenet", "sigmod24", "small-images"],
+        ),
+        ("training.batch_size", "big".into(), &["line ", "or \"auto\""]),
+        (
+            "training.compare",
+            Value::from(vec!["dense_to_sparse"]),
+            &["training.compare = \"dense_to_sparse\"", "sparse_to_dense"],
+        ),
+        (
+            "training.augment",
+            table("horizontal_flip = 2.0"),
+            &["training.augment.horizontal_flip = 2", "from 0 to 1"],
+        ),
+        (
+            "training.start",
+            table("weights = \"imagenet\""),
+            &[
+                "training.start.weights = \"imagenet\"",
+                "it holds no weights",
+                "imgcalc weights add FILE --base",
+                "--name imagenet",
+            ],
+        ),
+        (
+            "net",
+            table("name = \"torchscript\"\nscript = \"swin\""),
+            &[
+                "net.script = \"swin\"",
+                "it holds no script",
+                "imgcalc nets add FILE --base",
+                "--name swin",
+            ],
         ),
         (
             "space.preset",

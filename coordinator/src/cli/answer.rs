@@ -2,9 +2,9 @@
 
 use super::at::At;
 use super::output::{self, percent};
-use super::{explore, progress, units};
+use super::{explore, look, progress, units};
 use crate::ledger::{BuildPhase, Ending};
-use crate::plan::{Plan, Stage};
+use crate::plan::{Plan, Planned, Stage};
 use crate::report::{self, ReportFacts};
 use crate::view::BuildView;
 use anyhow::{Context, bail};
@@ -42,7 +42,8 @@ pub(super) fn write_report(view: &BuildView, answer: &Answer, path: &Path) -> an
     let plan = view.plan();
     let ladder = answer.ladder(&view.build.times_us, &view.build.spaces);
     let (spent, brute_force) = costs(&view.build, &plan);
-    let trained = plan.progress(Stage::Chain).0 + plan.progress(Stage::Baseline).0;
+    let stages = [Stage::Chain, Stage::Compared, Stage::Baseline];
+    let trained: usize = stages.into_iter().map(|stage| plan.progress(stage).0).sum();
     let facts = ReportFacts {
         name: view.id.to_string(),
         generated_at: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
@@ -52,6 +53,8 @@ pub(super) fn write_report(view: &BuildView, answer: &Answer, path: &Path) -> an
         epochs: spent,
         epochs_brute_force: brute_force,
         column_bytes: progress::bytes_read(view),
+        bytes: progress::bytes_beside(view, &plan),
+        start: look::start_words(view.build.start),
     };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -60,9 +63,10 @@ pub(super) fn write_report(view: &BuildView, answer: &Answer, path: &Path) -> an
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Cost of the chain, as planned so far, and of training every feasible format from scratch, in epochs on pixels.
+/// Cost of the chain and of what is compared with it, as planned so far, and of training every feasible format from scratch, in epochs on pixels.
 pub(super) fn costs(build: &Build, plan: &Plan) -> (f64, f64) {
-    let of_chain = plan.tasks.iter().filter(|planned| planned.stage == Stage::Chain);
+    let on_formats = |planned: &&Planned| matches!(planned.stage, Stage::Chain | Stage::Compared);
+    let of_chain = plan.tasks.iter().filter(on_formats);
     let chain = of_chain.map(|planned| build.training_cost(&planned.task)).sum();
     let all = plan
         .feasible
@@ -88,6 +92,7 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
             "build": answer.build,
             "recommendations": rungs,
             "baselines": answer.baselines,
+            "strategies": answer.strategies,
             "missing": answer.missing,
         });
         return output::json(&value);

@@ -16,7 +16,6 @@ use crate::view::BuildView;
 use anyhow::bail;
 use imgcalc_cluster::{LocalOptions, LocalWorkers, Report};
 use imgcalc_shared::build::BuildId;
-use imgcalc_shared::spec::Surroundings;
 use imgcalc_shared::task::FailureClass;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,11 +79,8 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
             "profile.hardware = {named:?}: this machine is {hardware:?}; give a recorded profile with --profile"
         );
     }
-    let build = file.spec.resolve(&Surroundings {
-        base: file.base.clone(),
-        dataset,
-        hardware: hardware.clone(),
-    })?;
+    let surroundings = spec_file::surroundings(&file, dataset, hardware.clone()).await?;
+    let build = file.spec.resolve(&surroundings)?;
     let id = build.id();
     let records = arguments
         .profile

@@ -8,6 +8,8 @@ use super::{progress, units};
 use crate::ledger::{BuildPhase, Ending};
 use crate::plan::Stage;
 use crate::view::{BuildView, counts};
+use imgcalc_shared::explore::StrategyFacts;
+use imgcalc_shared::task::Start;
 use serde_json::json;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -63,8 +65,9 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
         }
         _ => None,
     };
+    let bytes = progress::bytes_beside(&view, &plan);
     if arguments.json {
-        let chain: Vec<_> = plan.answer(&view.build).chain;
+        let answer = plan.answer(&view.build);
         return output::json(&json!({
             "build": view.id,
             "state": view.phase.to_string(),
@@ -75,7 +78,10 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
             "bytes_read": progress::bytes_read(&view),
             "running": view.running,
             "waits_for": waits,
-            "chain": chain,
+            "bytes_beside": bytes,
+            "batch_size": plan.findings.batch.unwrap_or(view.build.scratch.batch_size),
+            "chain": answer.chain,
+            "strategies": answer.strategies,
             "attempts": view.attempts,
             "quarantined": view.quarantined,
         }));
@@ -104,6 +110,12 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
         "read       {}",
         units::bytes(progress::bytes_read(&view) as f64)
     ));
+    if let Some(words) = progress::bytes_words(&bytes) {
+        output::print(&format!("           {words}"));
+    }
+    if let (Some(batch), true) = (plan.findings.batch, view.build.scratch.batch_auto) {
+        output::print(&format!("batch      {batch} images a step, as measured"));
+    }
     if let (Some(left), true) = (left, view.phase == BuildPhase::Running) {
         output::print(&format!("time left  about {}", units::duration(left)));
     }
@@ -114,10 +126,8 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
         output::print(&format!("running    {}", progress::running_words(running)));
     }
     let trained = plan.findings.chain.iter().map(|link| {
-        let parent = link
-            .link
-            .parent
-            .map_or("scratch".into(), |parent| parent.to_string());
+        let parent = link.link.parent;
+        let parent = parent.map_or(start_words(view.build.start), |parent| parent.to_string());
         let seconds = units::duration(link.trained.seconds);
         vec![
             link.link.format.to_string(),
@@ -125,18 +135,65 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
             link.round.to_string(),
             percent(Some(link.trained.accuracy)),
             seconds,
+            units::bytes(link.trained.bytes_read as f64),
         ]
     });
     let (rows, _) = plan.progress(Stage::Chain);
     if rows > 0 {
         output::print("");
-        output::table(&["trained", "from", ">round", ">accuracy", ">time"], trained);
+        output::table(
+            &["trained", "from", ">round", ">accuracy", ">time", ">read"],
+            trained,
+        );
+    }
+    let strategies = plan.answer(&view.build).strategies;
+    if !strategies.is_empty() {
+        output::print("");
+        compared(&strategies);
     }
     if arguments.tasks {
         output::print("");
         attempts(&view);
     }
     Ok(())
+}
+
+/// The strategies side by side, the build's own first.
+fn compared(strategies: &[StrategyFacts]) {
+    let row = |facts: &StrategyFacts| {
+        let own = &strategies[0];
+        let difference = facts.difference(own).filter(|_| facts.strategy != own.strategy);
+        vec![
+            facts.strategy.words().to_string(),
+            facts.trainings.len().to_string(),
+            percent(facts.mean()),
+            percent(facts.best().map(|(_, accuracy)| accuracy)),
+            difference.map_or("-".into(), |(more, _)| format!("{:+.1}", 100.0 * more)),
+            format!("{:.0}", facts.cost_epochs),
+            units::duration(facts.seconds),
+            facts.in_sequence.to_string(),
+        ]
+    };
+    let headings = [
+        "strategy",
+        ">trained",
+        ">mean",
+        ">best",
+        ">difference, %",
+        ">epochs",
+        ">time",
+        ">in sequence",
+    ];
+    output::table(&headings, strategies.iter().map(row));
+}
+
+/// Where what starts from no other format starts.
+pub(super) fn start_words(start: Start) -> String {
+    match start {
+        Start::Scratch => "scratch".into(),
+        Start::Weights(task) => format!("task {}", task.0.short()),
+        Start::File(digest) => format!("weights {}", digest.short()),
+    }
 }
 
 fn attempts(view: &BuildView) {

@@ -1,5 +1,7 @@
 //! `imgcalc plan`: the dry run. The real planner, fed with made-up results, tells what a build would do.
 
+mod words;
+
 use super::output;
 use super::{answer, spec_file};
 use crate::plan::{Known, Plan, Stage, Standing, plan};
@@ -10,8 +12,8 @@ use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::{Format, Size};
 use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
 use imgcalc_shared::space::Infeasible;
-use imgcalc_shared::spec::{DatasetFacts, Surroundings};
-use imgcalc_shared::task::{BatchTiming, Outcome, Task, TaskId, Trained};
+use imgcalc_shared::spec::DatasetFacts;
+use imgcalc_shared::task::{BatchTiming, Outcome, Start, Task, TaskId, Trained};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -37,11 +39,12 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
             .context("no dataset to plan for; --size 256x256 plans without one")?,
     };
     let hardware = file.spec.profile.hardware.clone().unwrap_or("any".into());
-    let build = file.spec.resolve(&Surroundings {
-        base: file.base,
-        dataset,
-        hardware,
-    })?;
+    let mut surroundings = spec_file::surroundings(&file, dataset, hardware).await?;
+    if let (Some(_), Some(script)) = (arguments.size, &surroundings.script) {
+        let dataset = &mut surroundings.dataset;
+        (dataset.channels, dataset.classes) = (script.channels, script.classes.into());
+    }
+    let build = file.spec.resolve(&surroundings)?;
     let space = build.space.formats().len();
     let (feasible, infeasible) = build.space.split(build.size);
     let whole = rehearse(&build);
@@ -51,7 +54,9 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     let shapes = profiles(|task| matches!(task, Task::ProfileExecute { .. }));
     let families = profiles(|task| matches!(task, Task::ProfileAccess { .. }));
     let trainings = whole.progress(Stage::Chain).1;
-    let critical = whole.critical_path();
+    let compared = whole.progress(Stage::Compared).1;
+    let critical = whole.critical_path(&build);
+    let training = &file.spec.training;
     if arguments.json {
         return output::json(&json!({
             "formats": space,
@@ -61,7 +66,15 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
             "families": families,
             "buckets": build.buckets,
             "buckets_sampled": build.buckets_sampled,
+            "net": build.net.name(),
+            "preset": training.preset.name(),
+            "scratch": build.scratch,
+            "transfer": build.transfer,
+            "start": build.start,
+            "strategy": build.strategy,
+            "compared": build.compared,
             "trainings": trainings,
+            "trainings_compared": compared,
             "segments": build.segments,
             "trainings_in_sequence": critical.trainings,
             "cost_epochs_in_sequence": critical.cost,
@@ -91,8 +104,21 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
         )
         .to_lowercase(),
     );
+    output::print(&format!("training    {}", words::training(training, &build)));
+    if let Some(words) = words::augment(&build.scratch.augment) {
+        output::print(&format!("augment     {words}"));
+    }
     output::print(&format!(
-        "trainings   {trainings} of the chain, 1 on pixels for the JPEG baseline"
+        "strategy    {}",
+        words::strategy(&build, &training.start)
+    ));
+    let more = match compared {
+        0 => String::new(),
+        // Roots and what else two strategies have in common are trained once.
+        more => format!(", {more} more by what is compared with it"),
+    };
+    output::print(&format!(
+        "trainings   {trainings} of the chain{more}, 1 on pixels for the JPEG baseline"
     ));
     output::print(&format!(
         "cost        about {cost:.0} epochs on pixels' size, brute force {brute_force:.0} ({:.0}× less)",
@@ -160,6 +186,10 @@ fn reasons(infeasible: &[(Format, Infeasible)]) -> String {
 /// rising with it.
 fn rehearse(build: &Build) -> Plan {
     let mut results: BTreeMap<TaskId, Outcome> = BTreeMap::new();
+    if let Start::Weights(task) = build.start {
+        // Whether the ledger knows it is told when the build is submitted.
+        results.insert(task, Outcome::Train(imagined_training(build.images, 0.0)));
+    }
     let quarantined = BTreeSet::new();
     // Budgets are in measured units; made-up times must not refuse them.
     let build = Build {
@@ -234,19 +264,26 @@ fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
             });
             Outcome::ProfileTraining { rows: rows.collect() }
         }
-        Task::Train { images, .. } => Outcome::Train(Trained {
-            weights: ObjectRef {
-                key: String::new(),
-                bytes: 0,
-                digest: Digest::of(b""),
-            },
-            loss: 0.0,
-            accuracy: build.training_cost(task) / (1.0 + build.training_cost(task)),
-            test_accuracy: (images.test > 0).then_some(0.0),
-            curve: Vec::new(),
-            bytes_read: 0,
-            seconds: 0.0,
-            batch_halved_to: None,
-        }),
+        Task::Train { images, .. } => {
+            let cost = build.training_cost(task);
+            Outcome::Train(imagined_training(*images, cost / (1.0 + cost)))
+        }
+    }
+}
+
+fn imagined_training(images: Splits, accuracy: f64) -> Trained {
+    Trained {
+        weights: ObjectRef {
+            key: String::new(),
+            bytes: 0,
+            digest: Digest::of(b""),
+        },
+        loss: 0.0,
+        accuracy,
+        test_accuracy: (images.test > 0).then_some(0.0),
+        curve: Vec::new(),
+        bytes_read: 0,
+        seconds: 0.0,
+        batch_halved_to: None,
     }
 }

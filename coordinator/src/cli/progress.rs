@@ -5,7 +5,9 @@ use super::units;
 use crate::plan::{Plan, Stage};
 use crate::view::{Account, BuildView, Running};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::task::{Outcome, Task};
+use imgcalc_shared::chain::Strategy;
+use imgcalc_shared::explore::BytesRead;
+use imgcalc_shared::task::{Input, Outcome, Task};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
@@ -136,8 +138,16 @@ pub(super) fn stage_words(plan: &Plan) -> String {
     }
     let (trained, _) = plan.progress(Stage::Chain);
     let (baseline, baselines) = plan.progress(Stage::Baseline);
+    let compared = match plan.findings.compared.len() {
+        0 => String::new(),
+        // Of what is known so far: what two strategies share is trained once.
+        _ => {
+            let (trained, known) = plan.progress(Stage::Compared);
+            format!("compared {trained}/{known}, ")
+        }
+    };
     format!(
-        "chain {trained}/{}, baseline {baseline}/{baselines}",
+        "chain {trained}/{}, {compared}baseline {baseline}/{baselines}",
         plan.chain_expected
     )
 }
@@ -184,6 +194,47 @@ pub(super) fn bytes_read(view: &BuildView) -> u64 {
     finished.sum::<u64>() + view.running.iter().map(|running| running.bytes_read).sum::<u64>()
 }
 
+/// Bytes that finished trainings on formats read, beside what they would have read without columns.
+pub(super) fn bytes_beside(view: &BuildView, plan: &Plan) -> BytesRead {
+    let trained = plan.tasks.iter().filter_map(|planned| {
+        let Task::Train {
+            input: Input::Format(format),
+            ..
+        } = planned.task
+        else {
+            return None;
+        };
+        match view.results.get(&planned.id) {
+            Some(Outcome::Train(trained)) => Some((format, trained)),
+            _ => None,
+        }
+    });
+    BytesRead::of(&view.build, &plan.findings, trained)
+}
+
+/// The same in words, as far as it is known.
+pub(super) fn bytes_words(bytes: &BytesRead) -> Option<String> {
+    let beside = |other: Option<f64>, times: Option<f64>, what: &str| {
+        Some(format!("{} {what} ({:.1}×)", units::bytes(other?), times?))
+    };
+    let own = beside(
+        bytes.own_files,
+        bytes.less_than_own_files(),
+        "as files of each format",
+    );
+    let reference = bytes.reference.map_or(String::new(), |jpeg| format!("as {jpeg}"));
+    let jpeg = beside(bytes.jpeg, bytes.less_than_jpeg(), &reference);
+    let others: Vec<String> = own.into_iter().chain(jpeg).collect();
+    let read = units::bytes(bytes.read as f64);
+    (!others.is_empty()).then(|| {
+        format!(
+            "{read} by {} trainings on formats; it were {}",
+            bytes.trainings.len(),
+            others.join(", ")
+        )
+    })
+}
+
 /// Seconds until the trainings are done, from what the finished ones took: known trainings by their cost, those
 /// still to be chosen by the mean of the chosen. None before anything is trained.
 pub(super) fn time_left(build: &Build, plan: &Plan, view: &BuildView) -> Option<f64> {
@@ -214,8 +265,11 @@ pub(super) fn time_left(build: &Build, plan: &Plan, view: &BuildView) -> Option<
         .map(|link| build.epoch_cost(build.shape(link.link.format)))
         .collect();
     let unknown = plan.chain_expected.saturating_sub(plan.progress(Stage::Chain).1) as f64;
-    let mean = chain.iter().sum::<f64>() / chain.len().max(1) as f64 * f64::from(build.transfer.epochs);
-    (cost_done > 0.0).then(|| spent / cost_done * (cost_left + unknown * mean))
+    let mean = chain.iter().sum::<f64>() / chain.len().max(1) as f64;
+    let strategies = std::iter::once(&build.strategy).chain(&build.compared);
+    let epochs = strategies.map(|strategy| build.hyper(*strategy != Strategy::Scratch, None).epochs);
+    let epochs: f64 = epochs.map(f64::from).sum();
+    (cost_done > 0.0).then(|| spent / cost_done * (cost_left + unknown * mean * epochs))
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
-//! From a spec file to a build: reads the file, finds the base and the dataset in it.
+//! From a spec file to a build: reads the file, finds the base and in it the dataset, the net's script and the weights to
+//! start from.
 
 use anyhow::{Context, bail};
 use futures::StreamExt;
 use imgcalc_shared::dataset::{Manifest, manifest_key, name_key};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::envelope;
-use imgcalc_shared::spec::{DatasetFacts, Spec, SpecError};
+use imgcalc_shared::net::{
+    SCRIPT_NAMES, WEIGHTS_NAMES, open_script, open_weights, script_name_key, weights_name_key,
+};
+use imgcalc_shared::spec::{DatasetFacts, Spec, SpecError, StartSpec, Surroundings};
+use imgcalc_shared::training::Net;
 use object_store::path::Path as Key;
 use object_store::{ObjectStore, ObjectStoreExt};
 use std::path::Path;
@@ -43,12 +48,7 @@ pub(super) async fn dataset(file: &SpecFile) -> anyhow::Result<DatasetFacts> {
     let (store, prefix) = open(&file.base)?;
     let name = &file.spec.dataset;
     let Some(bytes) = get(&store, &prefix, &name_key(name)).await? else {
-        let names = names(&store, &prefix).await;
-        let there = if names.is_empty() {
-            "it holds no dataset".into()
-        } else {
-            format!("it holds: {}", names.join(", "))
-        };
+        let there = names(&store, &prefix, "datasets/names", "no dataset").await;
         let allowed = format!(
             "the base {} has no dataset of that name ({there}); make one with `imgcalc data import SOURCE --base {} --name {name}`",
             file.base, file.base
@@ -73,6 +73,79 @@ pub(super) async fn dataset(file: &SpecFile) -> anyhow::Result<DatasetFacts> {
     let manifest = Manifest::from_bytes(&bytes)
         .with_context(|| format!("the manifest {}/{key} is damaged", file.base))?;
     Ok(DatasetFacts::from(&manifest))
+}
+
+/// What surrounds a spec: the dataset, and the files of the base it names beside it.
+pub(super) async fn surroundings(
+    file: &SpecFile,
+    dataset: DatasetFacts,
+    hardware: String,
+) -> anyhow::Result<Surroundings> {
+    let mut surroundings = Surroundings {
+        base: file.base.clone(),
+        dataset,
+        hardware,
+        script: None,
+        weights: None,
+    };
+    if let Net::Torchscript { script } = &file.spec.net {
+        let named = Named {
+            field: "net.script",
+            name: script,
+            key: script_name_key(script),
+            folder: SCRIPT_NAMES,
+            what: "script",
+            make: "imgcalc nets add FILE",
+        };
+        let facts = open_script(&named.read(&file.base).await?);
+        surroundings.script = Some(facts.with_context(|| format!("{}/{} is damaged", file.base, named.key))?);
+    }
+    if let StartSpec::Weights(name) = &file.spec.training.start {
+        let named = Named {
+            field: "training.start.weights",
+            name,
+            key: weights_name_key(name),
+            folder: WEIGHTS_NAMES,
+            what: "weights",
+            make: "imgcalc weights add FILE",
+        };
+        let facts = open_weights(&named.read(&file.base).await?);
+        surroundings.weights =
+            Some(facts.with_context(|| format!("{}/{} is damaged", file.base, named.key))?);
+    }
+    Ok(surroundings)
+}
+
+/// Something of the base that a spec names.
+struct Named<'a> {
+    field: &'static str,
+    name: &'a str,
+    key: String,
+    folder: &'static str,
+    what: &'static str,
+    /// The command that makes one.
+    make: &'static str,
+}
+
+impl Named<'_> {
+    async fn read(&self, base: &str) -> anyhow::Result<Vec<u8>> {
+        let (store, prefix) = open(base)?;
+        if let Some(bytes) = get(&store, &prefix, &self.key).await? {
+            return Ok(bytes);
+        }
+        let (what, name) = (self.what, self.name);
+        let there = names(&store, &prefix, self.folder, &format!("no {what}")).await;
+        let allowed = format!(
+            "the base {base} has no {what} of that name ({there}); add it with `{} --base {base} --name {name}`",
+            self.make
+        );
+        let error = SpecError::Field {
+            field: self.field.into(),
+            value: format!("{name:?}"),
+            allowed,
+        };
+        Err(error.into())
+    }
 }
 
 fn open(base: &str) -> anyhow::Result<(Box<dyn ObjectStore>, Key)> {
@@ -106,12 +179,17 @@ async fn get(store: &dyn ObjectStore, prefix: &Key, key: &str) -> anyhow::Result
     ))
 }
 
-async fn names(store: &dyn ObjectStore, prefix: &Key) -> Vec<String> {
-    let folder = key_of(prefix, "datasets/names");
+/// What names there are below a key, in words.
+async fn names(store: &dyn ObjectStore, prefix: &Key, folder: &str, none: &str) -> String {
+    let folder = key_of(prefix, folder);
     let listed: Vec<_> = store.list(Some(&folder)).take(50).collect().await;
     let name = |object: object_store::ObjectMeta| object.location.filename().map(str::to_string);
-    listed
+    let names: Vec<String> = listed
         .into_iter()
         .filter_map(|object| name(object.ok()?))
-        .collect()
+        .collect();
+    match names.is_empty() {
+        true => format!("it holds {none}"),
+        false => format!("it holds: {}", names.join(", ")),
+    }
 }

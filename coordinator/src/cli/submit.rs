@@ -11,7 +11,6 @@ use anyhow::{Context, bail};
 use imgcalc_proto::to_wire;
 use imgcalc_proto::v1::{AdoptRequest, SubmitRequest};
 use imgcalc_shared::build::BuildId;
-use imgcalc_shared::spec::Surroundings;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,11 +54,8 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
         Some(hardware) => hardware,
         None => only_class(&with_workers(&mut source).await?)?,
     };
-    let build = file.spec.resolve(&Surroundings {
-        base: file.base.clone(),
-        dataset,
-        hardware,
-    })?;
+    let surroundings = spec_file::surroundings(&file, dataset, hardware).await?;
+    let build = file.spec.resolve(&surroundings)?;
     let records = arguments
         .profile
         .as_deref()

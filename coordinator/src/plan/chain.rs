@@ -1,16 +1,17 @@
 //! The chain: rounds of sampled buckets, each round's formats linked densest to sparsest.
 //!
 //! A round is decided only when every training of the rounds before has ended, so the trainings of a build do not
-//! depend on the order in which workers finish.
+//! depend on the order in which workers finish. What is compared with the chain trains the formats of each round too, and
+//! decides nothing.
 
-use super::{Known, Planned, Stage, Standing};
+use super::{Known, Planned, Stage, Standing, training};
 use imgcalc_shared::bucket::{Buckets, next_round};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::chain::{Link, Strategy, extend};
 use imgcalc_shared::explore::{Findings, TrainedLink};
 use imgcalc_shared::format::{Family, Format, spread};
-use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId};
-use std::collections::BTreeMap;
+use imgcalc_shared::task::{Input, Outcome, Task, TaskId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the stage wants.
 pub(super) struct Chain {
@@ -31,7 +32,19 @@ struct Walk<'a> {
     columns: BTreeMap<Family, Standing>,
     /// As what the columns of each family are stored: for each factor the largest keep of the space.
     stored: BTreeMap<Family, BTreeMap<u16, Format>>,
-    trained: BTreeMap<Format, TaskId>,
+    /// The build's own strategy, then those compared with it.
+    tracks: Vec<Track>,
+    /// Trainings that are planned: two strategies may want the same.
+    planned: BTreeSet<TaskId>,
+}
+
+/// What one strategy trains.
+struct Track {
+    strategy: Strategy,
+    stage: Stage,
+    /// In the order in which they are trained; those that failed for good are not among them.
+    formats: Vec<Format>,
+    tasks: BTreeMap<Format, TaskId>,
 }
 
 /// Walks round by round as far as results reach. Every profile has ended.
@@ -55,7 +68,8 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         tasks: Vec::new(),
         columns: BTreeMap::new(),
         stored,
-        trained: BTreeMap::new(),
+        tracks: tracks(build),
+        planned: BTreeSet::new(),
     };
     let wanted = usize::from(build.buckets_sampled);
     let mut sampled: Vec<(usize, Option<f64>)> = Vec::new();
@@ -112,69 +126,87 @@ fn chosen(build: &Build, buckets: &Buckets, bucket: usize) -> Vec<Format> {
     spread(&formats, usize::from(build.formats_per_bucket))
 }
 
+fn tracks(build: &Build) -> Vec<Track> {
+    let track = |strategy: Strategy, stage: Stage| Track {
+        strategy,
+        stage,
+        formats: Vec::new(),
+        tasks: BTreeMap::new(),
+    };
+    let compared = build.compared.iter();
+    let compared = compared.map(|&strategy| track(strategy, Stage::Compared));
+    std::iter::once(track(build.strategy, Stage::Chain))
+        .chain(compared)
+        .collect()
+}
+
 impl Walk<'_> {
-    /// Plans a round, densest format first; whether all of it has ended.
+    /// Plans a round by every strategy; whether all of it that is the build's own has ended.
     fn round(&mut self, number: usize, formats: &[Format], findings: &mut Findings) -> bool {
-        let from_scratch = self.build.strategy == Strategy::Scratch;
-        let trained: Vec<Format> = match from_scratch {
-            true => Vec::new(),
-            false => self.trained.keys().copied().collect(),
-        };
         let mut ended = true;
-        extend(&trained, formats, usize::from(self.build.segments), |link| {
-            let standing = self.link(link, number, findings);
-            ended &= matches!(standing, Standing::Done | Standing::Quarantined);
-            // A link that failed for good is no ancestor: the formats after it start from the nearest denser one that
-            // did train. They cannot have started before, since they wait for it. From scratch nothing is one.
-            standing != Standing::Quarantined && !from_scratch
-        });
+        for at in 0..self.tracks.len() {
+            let Track { strategy, stage, .. } = self.tracks[at];
+            let trained = self.tracks[at].formats.clone();
+            extend(
+                strategy,
+                &trained,
+                formats,
+                usize::from(self.build.segments),
+                |link| {
+                    let standing = self.link(at, link, number, findings);
+                    ended &=
+                        stage != Stage::Chain || matches!(standing, Standing::Done | Standing::Quarantined);
+                    // A link that failed for good is no ancestor: those after it start from the nearest one that did
+                    // train. They cannot have started before, since they wait for it.
+                    standing != Standing::Quarantined
+                },
+            );
+        }
         ended
     }
 
-    /// Plans one link; where it stands.
-    fn link(&mut self, link: Link, number: usize, findings: &mut Findings) -> Standing {
+    /// Plans one link of a track; where it stands.
+    fn link(&mut self, at: usize, link: Link, number: usize, findings: &mut Findings) -> Standing {
         let columns = self.columns(link.format.family(), findings);
+        let track = &mut self.tracks[at];
+        let missing = match track.stage {
+            Stage::Chain => format!("the training of {}", link.format),
+            _ => format!("the training of {} ({})", link.format, track.strategy.words()),
+        };
         if columns == Standing::Quarantined {
-            findings.missing.push(format!("the training of {}", link.format));
+            if track.stage == Stage::Chain {
+                findings.missing.push(missing);
+            }
             return columns;
         }
-        let parent = link.parent.and_then(|parent| self.trained.get(&parent)).copied();
+        let parent = link.parent.and_then(|parent| track.tasks.get(&parent)).copied();
         let parent_done = parent.is_none_or(|id| self.known.results.contains_key(&id));
-        let task = self.training(link.format, parent.map_or(Start::Scratch, Start::Weights));
+        let task = training(self.build, Input::Format(link.format), parent, findings.batch);
         let id = task.id();
         let standing = self.known.standing(id, columns == Standing::Done && parent_done);
-        self.tasks.push(Planned::new(id, task, Stage::Chain, standing));
+        if self.planned.insert(id) {
+            self.tasks.push(Planned::new(id, task, track.stage, standing));
+            if standing == Standing::Quarantined {
+                findings.missing.push(missing);
+            }
+        }
         if standing == Standing::Quarantined {
-            findings.missing.push(format!("the training of {}", link.format));
             return standing;
         }
-        self.trained.insert(link.format, id);
+        track.formats.push(link.format);
+        track.tasks.insert(link.format, id);
         if let Some(Outcome::Train(trained)) = self.known.results.get(&id) {
-            findings.chain.push(TrainedLink {
+            let done = TrainedLink {
                 link,
                 round: number,
                 trained: trained.clone(),
-            });
+            };
+            match at.checked_sub(1) {
+                None => findings.chain.push(done),
+                Some(other) => findings.compared[other].1.push(done),
+            }
         }
         standing
-    }
-
-    fn training(&self, format: Format, start: Start) -> Task {
-        let build = self.build;
-        let hyper = if start == Start::Scratch {
-            &build.scratch
-        } else {
-            &build.transfer
-        };
-        Task::Train {
-            dataset: build.dataset,
-            images: build.images,
-            input: Input::Format(format),
-            net: build.net.clone(),
-            hyper: hyper.clone(),
-            start,
-            threads: build.threads,
-        }
     }
 
     /// Where the columns of a family stand; plans them when a training first needs them. All factors are made at

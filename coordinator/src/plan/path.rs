@@ -5,73 +5,56 @@
 
 use super::{Plan, Planned, Stage};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::chain::{Strategy, links_in_sequence};
+use imgcalc_shared::chain::{Link, Strategy};
+pub use imgcalc_shared::explore::CriticalPath;
+use imgcalc_shared::explore::critical_path;
 use imgcalc_shared::format::{Family, Format};
 use imgcalc_shared::task::{Input, Start, Task, TaskId};
 use std::collections::BTreeMap;
 
-/// The longest sequence of trainings of a chain: what no number of workers shortens.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CriticalPath {
-    /// Trainings that wait for one another.
-    pub trainings: usize,
-    /// Their cost in epochs on pixels.
-    pub cost: f64,
-}
-
 impl Plan {
     /// The critical path of what the chain has trained so far, round after round.
-    pub fn critical_path(&self) -> CriticalPath {
-        let of_chain = self.tasks.iter().filter(|planned| planned.stage == Stage::Chain);
-        let costs: BTreeMap<Format, f64> = of_chain
-            .filter_map(|planned| Some((format(&planned.task)?, planned.cost)))
-            .collect();
-        let mut rounds: BTreeMap<usize, CriticalPath> = BTreeMap::new();
-        // Links of the round at hand; a parent stands before its children.
-        let mut paths: BTreeMap<Format, (usize, CriticalPath)> = BTreeMap::new();
-        for link in &self.findings.chain {
-            let parent = link.link.parent.and_then(|parent| paths.get(&parent));
-            let before = parent.filter(|(round, _)| *round == link.round);
-            let before = before.map_or(CriticalPath::default(), |(_, path)| *path);
-            let path = CriticalPath {
-                trainings: before.trainings + 1,
-                cost: before.cost + costs.get(&link.link.format).unwrap_or(&0.0),
-            };
-            paths.insert(link.link.format, (link.round, path));
-            let longest = rounds.entry(link.round).or_default();
-            longest.trainings = longest.trainings.max(path.trainings);
-            longest.cost = longest.cost.max(path.cost);
-        }
-        CriticalPath {
-            trainings: rounds.values().map(|path| path.trainings).sum(),
-            cost: rounds.values().map(|path| path.cost).sum(),
-        }
+    pub fn critical_path(&self, build: &Build) -> CriticalPath {
+        critical_path(build, &self.findings.chain)
     }
 }
 
 /// Estimated cost of so many rounds of one bucket each along their longest sequence.
 pub(super) fn later_rounds(build: &Build, feasible: &[Format], rounds: usize) -> f64 {
     let per_bucket = usize::from(build.formats_per_bucket);
-    let links = match build.strategy {
-        Strategy::DenseToSparse => links_in_sequence(per_bucket, usize::from(build.segments), false),
-        Strategy::Scratch => 1,
-        // TODO
-        _ => 1,
+    let in_sequence = |strategy: Strategy| {
+        let links = strategy.in_sequence(per_bucket, usize::from(build.segments), false);
+        let epochs = build.hyper(strategy != Strategy::Scratch, None).epochs;
+        links as f64 * f64::from(epochs) * mean_epoch(build, feasible)
     };
-    (rounds * links) as f64 * f64::from(link_epochs(build)) * mean_epoch(build, feasible)
+    // What is compared of a round waits for the round to be known and nothing for it: it lengthens the last alone.
+    let own = in_sequence(build.strategy);
+    let compared = build.compared.iter().copied().map(in_sequence);
+    let last = compared.fold(own, f64::max);
+    match rounds {
+        0 => 0.0,
+        rounds => (rounds - 1) as f64 * own + last,
+    }
 }
 
 /// Estimated cost of a chain of which nothing is known yet: its root, and a round for every bucket.
 pub(super) fn whole_chain(build: &Build, feasible: &[Format]) -> f64 {
-    let root = feasible.first().map_or(0.0, |&format| epoch(build, format));
-    f64::from(build.scratch.epochs) * root + later_rounds(build, feasible, usize::from(build.buckets_sampled))
+    let root = feasible
+        .iter()
+        .copied()
+        .min_by(|a, b| build.strategy.order(*a, *b));
+    let root = root.map_or(0.0, |format| build.link_cost(&Link { format, parent: None }));
+    root + later_rounds(build, feasible, usize::from(build.buckets_sampled))
 }
 
-/// Fills in cost and path of every task. `ahead` follows after the last training known of the chain.
+/// Fills in cost and path of every task. `ahead` follows after the last training known of the chain. What is compared
+/// counts as following after it too, though it waits for none of it: the answer of a build does not depend on it, so no
+/// worker is at it that the chain could have.
 pub(super) fn weigh(build: &Build, tasks: &mut [Planned], ahead: f64) {
     // Of a task or of the columns of a family: the longest path of what waits for it.
     let mut after: BTreeMap<TaskId, f64> = BTreeMap::new();
     let mut readers: BTreeMap<Family, f64> = BTreeMap::new();
+    let mut compared: f64 = 0.0;
     // Parents stand before their children and columns before trainings: from behind, every child is known.
     for planned in tasks.iter_mut().rev() {
         planned.cost = match &planned.task {
@@ -84,11 +67,18 @@ pub(super) fn weigh(build: &Build, tasks: &mut [Planned], ahead: f64) {
                 let waiting = task.family().and_then(|family| readers.get(&family));
                 waiting.copied().unwrap_or(ahead)
             }
-            (_, Stage::Chain) => after.get(&planned.id).copied().unwrap_or(ahead),
+            (_, Stage::Chain) => {
+                let waiting = after.get(&planned.id).copied();
+                waiting.unwrap_or(ahead).max(ahead + compared)
+            }
+            (_, Stage::Compared) => after.get(&planned.id).copied().unwrap_or(0.0),
             (_, Stage::Profile) => ahead,
             _ => 0.0,
         };
         planned.path = cost + follows;
+        if planned.stage == Stage::Compared {
+            compared = compared.max(planned.path);
+        }
         if let (Some(format), Task::Train { start, .. }) = (format(&planned.task), &planned.task) {
             raise(&mut readers, format.family(), planned.path);
             if let Start::Weights(parent) = start {
@@ -110,14 +100,6 @@ fn format(task: &Task) -> Option<Format> {
             ..
         } => Some(*format),
         _ => None,
-    }
-}
-
-fn link_epochs(build: &Build) -> u32 {
-    match build.strategy {
-        Strategy::DenseToSparse => build.transfer.epochs,
-        Strategy::Scratch => build.scratch.epochs,
-        _ => build.transfer.epochs,
     }
 }
 

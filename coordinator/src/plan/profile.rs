@@ -1,12 +1,16 @@
-//! The profile stage: access by family, execution by distinct shape, and the JPEG baseline.
+//! The profile stage: access by family, execution by distinct shape, the JPEG baseline, and the batch where it is to be
+//! chosen.
 
 use super::{Known, Planned, Stage, Standing};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::explore::Findings;
+use imgcalc_shared::explore::{Findings, best_batch};
 use imgcalc_shared::format::{Family, Format};
 use imgcalc_shared::task::{Outcome, Task};
 use imgcalc_shared::training::InputShape;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Images per step that are tried where the batch is chosen by measuring.
+const BATCHES: [u32; 7] = [16, 32, 64, 128, 256, 512, 1024];
 
 /// The tasks of the stage; what is already measured goes into `findings`.
 pub(super) fn tasks(
@@ -44,6 +48,9 @@ pub(super) fn tasks(
             hardware: build.hardware.clone(),
         });
     }
+    if let Some(task) = want_batches(build, feasible) {
+        want(task);
+    }
     for &jpeg in &build.jpegs {
         let hardware = build.hardware.clone();
         want(Task::ProfileJpeg {
@@ -54,6 +61,26 @@ pub(super) fn tasks(
         });
     }
     tasks
+}
+
+/// What the batch is chosen by, where it is to be: steps on the largest plane there is.
+fn want_batches(build: &Build, feasible: &[Format]) -> Option<Task> {
+    let shapes = feasible.iter().map(|&format| build.shape(format));
+    let shape = shapes.max_by_key(|shape| (shape.values(), *shape))?;
+    let batches = BATCHES.into_iter();
+    let mut batches: Vec<u32> = batches.filter(|batch| *batch <= build.images.train).collect();
+    if batches.is_empty() {
+        batches.push(build.images.train);
+    }
+    build.scratch.batch_auto.then(|| Task::ProfileTraining {
+        net: build.net.clone(),
+        shape,
+        classes: build.classes,
+        precision: build.scratch.precision,
+        batches,
+        threads: build.threads,
+        hardware: build.hardware.clone(),
+    })
 }
 
 /// The distinct shapes a net runs on: those of the formats and that of the pixels.
@@ -102,6 +129,7 @@ fn record(outcome: &Outcome, task: &Task, findings: &mut Findings) {
         (Outcome::ProfileJpeg { access }, Task::ProfileJpeg { jpeg, .. }) => {
             findings.jpegs.push((*jpeg, *access))
         }
+        (Outcome::ProfileTraining { rows }, _) => findings.batch = best_batch(rows),
         // The ledger commits only outcomes their task accepts.
         _ => {}
     }

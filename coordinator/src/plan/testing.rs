@@ -13,7 +13,7 @@ pub(crate) use imgcalc_shared::made_up::outcome;
 
 /// A build over 96 formats of 32×32 images.
 pub(crate) fn build() -> Build {
-    let text = "name = \"t\"\nbase = \"b\"\ndataset = \"d\"\n[space]\nblocks = [8]\n[buckets]\nsampled = 5\nformats_per_bucket = 3";
+    let text = "name = \"t\"\nbase = \"b\"\ndataset = \"d\"\n[training]\npreset = \"small-images\"\n[space]\nblocks = [8]\n[buckets]\nsampled = 5\nformats_per_bucket = 3";
     let dataset = DatasetFacts {
         digest: Digest::of(b"d"),
         size: Size {
@@ -33,6 +33,8 @@ pub(crate) fn build() -> Build {
         base: "file:///b".into(),
         dataset,
         hardware: "cpu".into(),
+        script: None,
+        weights: None,
     };
     Spec::parse(text).unwrap().resolve(&surroundings).unwrap()
 }

@@ -1,5 +1,7 @@
 //! The plan under any order of results and under failures.
 
+mod training;
+
 use super::testing::{build, run};
 use super::{Known, Planned, Stage, Standing, plan};
 use imgcalc_shared::build::Build;
@@ -135,7 +137,7 @@ fn segments_shorten_the_sequence_and_change_no_number_of_trainings() {
         assert_eq!(done.findings.chain.len(), 15);
         let scratch = |link: &&TrainedLink| link.link.parent.is_none();
         assert_eq!(done.findings.chain.iter().filter(scratch).count(), 1, "one root");
-        done.critical_path()
+        done.critical_path(&build)
     };
     // Five buckets of three: a first round of two buckets, then one by one.
     let most = |segments| links_in_sequence(6, segments, true) + 3 * links_in_sequence(3, segments, false);

@@ -17,7 +17,7 @@ const AREA: Area = Area {
 };
 
 /// Most names that fit below the axis.
-const NAMES_MAX: usize = 30;
+pub(super) const NAMES_MAX: usize = 30;
 
 /// The figure, or a word where nothing was trained.
 pub(super) fn figure(answer: &Answer) -> String {

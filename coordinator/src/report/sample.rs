@@ -2,8 +2,12 @@
 
 use super::ReportFacts;
 use imgcalc_shared::build::BuildId;
+use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::explore::{Answer, Baseline, BucketFacts, Candidate, ChainLink};
+use imgcalc_shared::explore::{
+    Answer, Baseline, BucketFacts, BytesRead, Candidate, ChainLink, StrategyFacts, StrategyTraining,
+    TrainingBytes,
+};
 use imgcalc_shared::format::{Format, Sampling, Size};
 use imgcalc_shared::profile::InferenceTime;
 use imgcalc_shared::task::{EpochPoint, Jpeg};
@@ -25,6 +29,7 @@ pub(super) fn empty() -> Answer {
         baselines: vec![],
         buckets: vec![],
         chain: vec![],
+        strategies: vec![],
         missing: vec![],
     }
 }
@@ -39,6 +44,8 @@ pub(super) fn facts() -> ReportFacts {
         epochs: 410.0,
         epochs_brute_force: 19_200.0,
         column_bytes: 84_321_000_000,
+        bytes: BytesRead::default(),
+        start: "scratch".into(),
     }
 }
 
@@ -77,7 +84,47 @@ pub(super) fn answer(wanted: usize, buckets: usize, every: usize) -> Answer {
         baselines: baselines(),
         buckets: facts,
         chain,
+        strategies: vec![],
         missing: vec![],
+    }
+}
+
+/// What the chain of an answer would have come to by other strategies.
+pub(super) fn strategies(answer: &Answer) -> Vec<StrategyFacts> {
+    let by = |(salt, strategy): (u64, Strategy)| {
+        let training = |link: &ChainLink| StrategyTraining {
+            format: link.format,
+            parent: link.parent.filter(|_| strategy != Strategy::Scratch),
+            accuracy: link.accuracy - 0.01 * salt as f64 * noise(link.format, salt),
+            test_accuracy: None,
+        };
+        let count = answer.chain.len();
+        StrategyFacts {
+            strategy,
+            trainings: answer.chain.iter().map(training).collect(),
+            cost_epochs: 40.0 * (1 + salt) as f64,
+            seconds: 3000.0 * (1 + salt) as f64,
+            in_sequence: count / (1 + salt as usize),
+        }
+    };
+    (0..).zip(Strategy::ALL).map(by).collect()
+}
+
+/// What the trainings of an answer's chain read.
+pub(super) fn bytes_read(answer: &Answer) -> BytesRead {
+    let training = |link: &ChainLink| TrainingBytes {
+        format: link.format,
+        read: 1_000_000 * (1 + u64::from(link.format.keep())),
+        own_files: Some(2e6 * f64::from(1 + link.format.keep())),
+        jpeg: Some(1e8),
+    };
+    let trainings: Vec<TrainingBytes> = answer.chain.iter().map(training).collect();
+    BytesRead {
+        read: trainings.iter().map(|training| training.read).sum(),
+        own_files: trainings.iter().map(|training| training.own_files).sum(),
+        jpeg: trainings.iter().map(|training| training.jpeg).sum(),
+        reference: Some(Jpeg::Quality(90)),
+        trainings,
     }
 }
 
@@ -200,6 +247,8 @@ fn chain(candidates: &[Candidate], sampled: &[usize]) -> Vec<ChainLink> {
             weights: format!("weights/{format}"),
             weights_digest: Digest::of(format.to_string().as_bytes()),
             seconds: 30.0 * f64::from(epochs),
+            bytes_read: 1_000_000,
+            batch_halved_to: None,
             curve: curve.collect(),
         });
     }

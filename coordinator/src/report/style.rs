@@ -109,6 +109,16 @@ svg .jpeg{fill:var(--jpeg);stroke:var(--card)}
 .arrow{stroke:var(--axis);stroke-width:1.3}
 .head{marker-end:url(#head)}
 svg .tip{fill:var(--axis)}
+.l0{stroke:var(--front);stroke-width:2}
+.l1{stroke:var(--decode);stroke-width:1.6;stroke-dasharray:7 3}
+.l2{stroke:var(--transfer);stroke-width:1.6;stroke-dasharray:2 3}
+.l3{stroke:var(--read);stroke-width:1.6;stroke-dasharray:9 3 2 3}
+.l4{stroke:var(--execute);stroke-width:1.6;stroke-dasharray:4 4}
+.p0{fill:var(--front);stroke:var(--card)}
+.p1{fill:var(--decode);stroke:var(--card)}
+.p2{fill:var(--transfer);stroke:var(--card)}
+.p3{fill:var(--read);stroke:var(--card)}
+.p4{fill:var(--execute);stroke:var(--card)}
 .test{stroke:var(--ink);stroke-width:2}
 .range{fill:var(--band)}
 .range.on{fill:var(--front)}

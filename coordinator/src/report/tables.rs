@@ -171,7 +171,7 @@ fn code(candidate: &Candidate) -> String {
 }
 
 /// The first `left` columns are words, the others numbers. Cells are taken as they are: this file alone makes them.
-fn table(
+pub(super) fn table(
     heading: &str,
     heads: &[&str],
     left: usize,

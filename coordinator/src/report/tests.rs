@@ -155,6 +155,41 @@ fn what_is_no_number_never_reaches_the_page() {
 }
 
 #[test]
+fn compared_strategies_and_bytes_have_their_figure_and_tables_and_none_where_there_are_none() {
+    let mut answer = sample::answer(384, 24, 2);
+    let plain = page(&answer);
+    assert!(!plain.contains("Transfer strategies") && !plain.contains("Bytes read"));
+    answer.strategies = sample::strategies(&answer);
+    let facts = ReportFacts {
+        bytes: sample::bytes_read(&answer),
+        ..sample::facts()
+    };
+    let page = html(&answer, &[], &facts);
+    check_well_formed(&page);
+    for strategy in &answer.strategies {
+        assert!(page.contains(&format!("<td class=\"l\">{}</td>", strategy.strategy.words())));
+    }
+    assert_eq!(page.matches("class=\"l0\"").count(), 2, "its legend and its line");
+    assert!(page.contains("as JPEG q90") && page.contains("(2.00×)"));
+    write("report-sample-strategies.html", &page);
+
+    // Compared, and nothing trained yet.
+    for strategy in &mut answer.strategies {
+        strategy.trainings.clear();
+    }
+    let page = html(&answer, &[], &sample::facts());
+    check_well_formed(&page);
+    assert!(page.contains("No training of a strategy has finished yet."));
+    // What is no number has no place.
+    answer.strategies = sample::strategies(&sample::answer(60, 6, 2));
+    answer.strategies[1].trainings[0].accuracy = f64::NAN;
+    answer.strategies[2].seconds = f64::INFINITY;
+    let page = html(&answer, &[], &sample::facts());
+    check_well_formed(&page);
+    assert!(!page.contains("NaN") && !page.contains("inf "));
+}
+
+#[test]
 fn text_from_outside_is_escaped() {
     let mut answer = sample::answer(20, 2, 1);
     let evil = "</style><script>alert('x')</script>&\"\u{0}";

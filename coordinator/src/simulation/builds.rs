@@ -3,6 +3,7 @@
 use crate::ledger::State;
 use crate::plan::{Known, Plan, plan, testing};
 use imgcalc_shared::build::Build;
+use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{Outcome, Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,9 @@ pub(super) fn all() -> &'static [(Build, Undisturbed)] {
         wider.buckets_sampled = 3;
         let mut other = small.clone();
         (other.formats_per_bucket, other.name) = (1, "other".into());
+        // One compares, and one chooses its batch.
+        wider.compared = vec![Strategy::FromDensest];
+        (other.scratch.batch_auto, other.transfer.batch_auto) = (true, true);
         let with_end = |build: Build| {
             let end = testing::run(&build, |_| 0, |_| false);
             (build, end)

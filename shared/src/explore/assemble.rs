@@ -1,13 +1,13 @@
 //! Puts an answer together from what is known so far.
 
-use super::{Answer, Baseline, BucketFacts, Candidate, ChainLink};
+use super::{Answer, Baseline, BucketFacts, Candidate, ChainLink, StrategyFacts};
 use crate::bucket::Buckets;
 use crate::build::Build;
-use crate::chain::Link;
+use crate::chain::{Link, Strategy};
 use crate::format::Format;
 use crate::performance::{PerformanceModel, bucket_maxima, measured};
 use crate::profile::{AccessProfile, ExecuteProfile, InferenceTime};
-use crate::task::{Jpeg, Trained};
+use crate::task::{BatchTiming, Jpeg, Trained};
 use crate::training::InputShape;
 use std::collections::BTreeMap;
 
@@ -31,16 +31,28 @@ pub struct Findings {
     pub execute: BTreeMap<InputShape, ExecuteProfile>,
     /// Access profiles of the JPEG baseline.
     pub jpegs: Vec<(Jpeg, AccessProfile)>,
+    /// Images per step that trainings are planned with, where that is measured and known.
+    pub batch: Option<u32>,
     /// The buckets, once the profile is whole.
     pub buckets: Option<Buckets>,
     /// Buckets chosen for sampling, with their round from 1.
     pub sampled: Vec<(usize, usize)>,
     /// Trainings of the chain, in order.
     pub chain: Vec<TrainedLink>,
+    /// Trainings of the same formats by the strategies compared, in order.
+    pub compared: Vec<(Strategy, Vec<TrainedLink>)>,
     /// The training on pixels.
     pub pixels: Option<Trained>,
     /// What failed for good, in words.
     pub missing: Vec<String>,
+}
+
+/// The batch to train with: the largest whose time per image is within 2 % of the least, so that the hardware is used
+/// well and no more steps are lost to size than that needs.
+pub fn best_batch(rows: &[BatchTiming]) -> Option<u32> {
+    let least = rows.iter().map(|row| row.step.median_us).min_by(f64::total_cmp)?;
+    let good = rows.iter().filter(|row| row.step.median_us <= 1.02 * least);
+    good.map(|row| row.batch).max()
 }
 
 impl Findings {
@@ -104,8 +116,20 @@ impl Findings {
                 .iter()
                 .map(|link| chain_link(link, &bucket_of))
                 .collect(),
+            strategies: self.strategies(build),
             missing: self.missing.clone(),
         }
+    }
+
+    fn strategies(&self, build: &Build) -> Vec<StrategyFacts> {
+        if self.compared.is_empty() {
+            return Vec::new();
+        }
+        let others = self.compared.iter();
+        let others = others.map(|(strategy, links)| (*strategy, links));
+        let all = std::iter::once((build.strategy, &self.chain)).chain(others);
+        all.map(|(strategy, links)| StrategyFacts::of(build, strategy, links))
+            .collect()
     }
 
     fn baselines(&self, build: &Build) -> Vec<Baseline> {
@@ -168,6 +192,40 @@ fn chain_link(link: &TrainedLink, bucket_of: &BTreeMap<Format, usize>) -> ChainL
         weights: link.trained.weights.key.clone(),
         weights_digest: link.trained.weights.digest,
         seconds: link.trained.seconds,
+        bytes_read: link.trained.bytes_read,
+        batch_halved_to: link.trained.batch_halved_to,
         curve: link.trained.curve.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Timing;
+
+    #[test]
+    fn the_largest_batch_that_is_as_fast_as_any_is_chosen() {
+        let rows = |times: &[(u32, f64)]| -> Vec<BatchTiming> {
+            let row = |&(batch, us): &(u32, f64)| BatchTiming {
+                batch,
+                step: Timing {
+                    median_us: us,
+                    p95_us: us,
+                    repeats: 3,
+                },
+            };
+            times.iter().map(row).collect()
+        };
+        let falling = rows(&[
+            (16, 9.0),
+            (32, 5.0),
+            (64, 4.05),
+            (128, 4.0),
+            (256, 4.07),
+            (512, 4.2),
+        ]);
+        assert_eq!(best_batch(&falling), Some(256));
+        assert_eq!(best_batch(&rows(&[(16, 1.0), (32, 2.0)])), Some(16));
+        assert_eq!(best_batch(&[]), None);
     }
 }

@@ -1,21 +1,21 @@
 //! What a spec may say, field by field; everything that needs no dataset.
 
+pub(super) mod training;
+
 use super::{Spec, SpecError};
 use crate::dataset::is_name;
 use crate::format::{Format, Sampling};
 use crate::space::{Keeps, PRESETS, Space};
-use crate::training::Net;
 use std::fmt::Display;
 
-const EPOCHS_MAX: u32 = 100_000;
-const BATCH_MAX: u32 = 65_536;
+/// What a name in a base may be.
+const NAMES: &str = "use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit";
 const WORKERS_MAX: u16 = 1024;
 const SEGMENTS_MAX: u16 = WORKERS_MAX;
 
 pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
-    let names = "use 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit";
-    ensure(is_name(&spec.name), "name", &spec.name, names)?;
-    ensure(is_name(&spec.dataset), "dataset", &spec.dataset, names)?;
+    ensure(is_name(&spec.name), "name", &spec.name, NAMES)?;
+    ensure(is_name(&spec.dataset), "dataset", &spec.dataset, NAMES)?;
     ensure(
         !spec.base.is_empty(),
         "base",
@@ -23,8 +23,8 @@ pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
         "use a URL like file:///data or s3://place/prefix, or a path",
     )?;
     space(spec)?;
-    net(&spec.net)?;
-    training(spec)?;
+    training::net(&spec.net)?;
+    training::training(&spec.training)?;
     buckets(spec)?;
     within("chain.segments", spec.chain.segments, 1..=SEGMENTS_MAX)?;
     profile(spec)?;
@@ -112,65 +112,6 @@ fn space(spec: &Spec) -> Result<(), SpecError> {
     Ok(())
 }
 
-fn net(net: &Net) -> Result<(), SpecError> {
-    let Net::SmallResnet { width, blocks } = net else {
-        return Ok(());
-    };
-    within("net.width", *width, 1..=512)?;
-    let shown = format!("{blocks:?}");
-    ensure(
-        (1..=5).contains(&blocks.len()),
-        "net.blocks",
-        &shown,
-        "name 1 to 5 stages, for example [1, 1, 1]",
-    )?;
-    ensure(
-        blocks.iter().all(|&count| (1..=32).contains(&count)),
-        "net.blocks",
-        &shown,
-        "a stage has 1 to 32 blocks",
-    )
-}
-
-fn training(spec: &Spec) -> Result<(), SpecError> {
-    let training = &spec.training;
-    within("training.epochs", training.epochs, 1..=EPOCHS_MAX)?;
-    if let Some(epochs) = training.epochs_transfer {
-        within("training.epochs_transfer", epochs, 1..=EPOCHS_MAX)?;
-    }
-    positive("training.learning_rate", training.learning_rate, 100.0)?;
-    if let Some(rate) = training.learning_rate_transfer {
-        positive("training.learning_rate_transfer", rate, 100.0)?;
-    }
-    ensure(
-        (0.0..1.0).contains(&training.momentum),
-        "training.momentum",
-        training.momentum,
-        "must be at least 0 and below 1",
-    )?;
-    let decay = training.weight_decay;
-    ensure(
-        (0.0..1.0).contains(&decay),
-        "training.weight_decay",
-        decay,
-        "must be at least 0 and below 1",
-    )?;
-    within("training.batch_size", training.batch_size, 1..=BATCH_MAX)?;
-    let counts = [
-        ("training.train_images", training.train_images),
-        ("training.validation_images", training.validation_images),
-    ];
-    for (field, images) in counts {
-        ensure(
-            images != Some(0),
-            field,
-            0,
-            "must be at least 1; leave it out to use all",
-        )?;
-    }
-    Ok(())
-}
-
 fn buckets(spec: &Spec) -> Result<(), SpecError> {
     let buckets = &spec.buckets;
     within("buckets.count", buckets.count, 1..=4096)?;
@@ -206,6 +147,7 @@ fn is_class(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::Net;
 
     fn parse(extra: &str) -> Result<Spec, SpecError> {
         Spec::parse(&format!("name = \"n\"\nbase = \"b\"\ndataset = \"d\"\n{extra}"))
@@ -236,6 +178,40 @@ mod tests {
             ("[training]\nlearning_rate = nan", "training.learning_rate = NaN"),
             ("[training]\nmomentum = 1.0", "training.momentum = 1"),
             ("[training]\nbatch_size = 0", "training.batch_size = 0"),
+            ("[training]\nepochs_transfer = 0", "training.epochs_transfer = 0"),
+            ("[training]\nwarmup_epochs = 210", "training.warmup_epochs = 210"),
+            (
+                "[training]\nlabel_smoothing = 1.0",
+                "training.label_smoothing = 1",
+            ),
+            (
+                "[training.schedule]\nstep = { every = 0, factor = 0.1 }",
+                "training.schedule.step.every = 0",
+            ),
+            (
+                "[training.schedule]\nstep = { every = 1, factor = 1.5 }",
+                "training.schedule.step.factor = 1.5",
+            ),
+            (
+                "[training]\ncompare = [\"dense_to_sparse\"]",
+                "training.compare = \"dense_to_sparse\"",
+            ),
+            (
+                "[training]\ncompare = [\"scratch\", \"scratch\"]",
+                "training.compare = \"scratch\"",
+            ),
+            (
+                "[training]\nstart = { weights = \"../x\" }",
+                "training.start.weights = \"../x\"",
+            ),
+            (
+                "[training.augment]\nhorizontal_flip = 1.5",
+                "training.augment.horizontal_flip = 1.5",
+            ),
+            (
+                "[net]\nname = \"torchscript\"\nscript = \"\"",
+                "net.script = \"\"",
+            ),
             ("[training]\ntrain_images = 0", "training.train_images = 0"),
             ("[space]\npreset = \"sigmod\"", "space.preset = \"sigmod\""),
             ("[space]\nblocks = [12]", "space.blocks = 12"),

@@ -1,14 +1,17 @@
-//! From a spec to a build: what only the dataset and the hardware can tell.
+//! From a spec to a build: what only the dataset, the files in the base and the hardware can tell.
+
+mod net;
 
 use super::check::ensure;
-use super::{Spec, SpecError};
+use super::{Spec, SpecError, StartSpec};
 use crate::build::Build;
 use crate::dataset::{Manifest, Splits};
 use crate::digest::Digest;
 use crate::format::Size;
+use crate::net::{ScriptFacts, WeightsFacts};
 use crate::space::Space;
 use crate::task::{Jpeg, Start};
-use crate::training::Hyper;
+use crate::training::Net;
 
 /// What a build needs to know of its dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub struct DatasetFacts {
 }
 
 /// What surrounds a spec when it is submitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Surroundings {
     /// URL of the base, made absolute.
     pub base: String,
@@ -36,6 +39,10 @@ pub struct Surroundings {
     pub dataset: DatasetFacts,
     /// Hardware class of the workers, where the spec names none.
     pub hardware: String,
+    /// The script the spec's net is, if it is one.
+    pub script: Option<ScriptFacts>,
+    /// The weights in the base the spec starts from, if it names any.
+    pub weights: Option<WeightsFacts>,
 }
 
 impl From<&Manifest> for DatasetFacts {
@@ -125,20 +132,17 @@ impl Spec {
             &allowed,
         )?;
 
-        let scratch = Hyper {
-            learning_rate: training.learning_rate,
-            momentum: training.momentum,
-            weight_decay: training.weight_decay,
-            batch_size: training.batch_size,
-            epochs: training.epochs,
-            seed: training.seed,
-            ..Hyper::default()
+        let net = self.net_of(surroundings)?;
+        let (scratch, transfer) = training.hypers();
+        let shapes = net::Shapes {
+            space: &space,
+            feasible: &feasible,
+            size: dataset.size,
+            channels: dataset.channels,
         };
-        let transfer = Hyper {
-            learning_rate: training.learning_rate_transfer.unwrap_or(training.learning_rate),
-            epochs: training.epochs_transfer.unwrap_or(training.epochs.div_ceil(10)),
-            ..scratch.clone()
-        };
+        shapes.check(&self.net, surroundings.script.as_ref())?;
+        shapes.check_augment(&scratch.augment)?;
+        let start = self.start_of(surroundings, &net)?;
         let jpegs = if dataset.has_jpeg_files {
             vec![Jpeg::Source]
         } else {
@@ -158,12 +162,12 @@ impl Spec {
             classes: dataset.classes,
             images,
             space,
-            net: self.net.clone(),
+            net,
             scratch,
             transfer,
             strategy: training.strategy,
-            compared: Vec::new(),
-            start: Start::Scratch,
+            compared: training.compare.clone(),
+            start,
             segments: self.chain.segments,
             buckets: self.buckets.count,
             buckets_sampled: self.buckets.sampled,
@@ -182,91 +186,59 @@ impl Spec {
             spaces: self.answer.spaces.clone(),
         })
     }
+
+    /// The net of the build: that of the spec, a script by the digest of its bytes.
+    fn net_of(&self, surroundings: &Surroundings) -> Result<Net, SpecError> {
+        let Net::Torchscript { script } = &self.net else {
+            return Ok(self.net.clone());
+        };
+        let value = format!("{script:?}");
+        let Some(facts) = &surroundings.script else {
+            let allowed = format!("the base {} has no script of that name", surroundings.base);
+            ensure(false, "net.script", &value, &allowed)?;
+            return Ok(self.net.clone());
+        };
+        let classes = surroundings.dataset.classes;
+        let allowed = format!(
+            "the script tells {} classes apart and the dataset {:?} has {classes}: export the net again with --classes {classes}",
+            facts.classes, self.dataset
+        );
+        ensure(
+            u32::from(facts.classes) == classes,
+            "net.script",
+            &value,
+            &allowed,
+        )?;
+        let channels = surroundings.dataset.channels;
+        let allowed = format!(
+            "the script takes images of {} channels and those of {:?} have {channels}: export the net again with              --channels {channels}, or import the dataset with as many as the script takes",
+            facts.channels, self.dataset
+        );
+        ensure(facts.channels == channels, "net.script", &value, &allowed)?;
+        Ok(facts.net())
+    }
+
+    /// What takes the place of "scratch".
+    fn start_of(&self, surroundings: &Surroundings, net: &Net) -> Result<Start, SpecError> {
+        let name = match &self.training.start {
+            StartSpec::Scratch => return Ok(Start::Scratch),
+            StartSpec::Task(task) => return Ok(Start::Weights(*task)),
+            StartSpec::Weights(name) => name,
+        };
+        let (field, value) = ("training.start.weights", format!("{name:?}"));
+        let Some(facts) = &surroundings.weights else {
+            let allowed = format!("the base {} has no weights of that name", surroundings.base);
+            ensure(false, field, &value, &allowed)?;
+            return Ok(Start::Scratch);
+        };
+        let dataset = &surroundings.dataset;
+        let classes = u16::try_from(dataset.classes).unwrap_or(u16::MAX);
+        if let Err(error) = facts.serves(net, dataset.channels, classes) {
+            ensure(false, field, &value, &error.to_string())?;
+        }
+        Ok(Start::File(facts.digest))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn surroundings(side: u32) -> Surroundings {
-        let dataset = DatasetFacts {
-            digest: Digest::of(b"d"),
-            size: Size {
-                height: side,
-                width: side,
-            },
-            channels: 1,
-            classes: 10,
-            splits: Splits {
-                train: 800,
-                validation: 200,
-                test: 0,
-            },
-            has_jpeg_files: false,
-        };
-        Surroundings {
-            base: "file:///b".into(),
-            dataset,
-            hardware: "cpu".into(),
-        }
-    }
-
-    fn resolve(extra: &str, side: u32) -> Result<Build, SpecError> {
-        Spec::parse(&format!("name = \"n\"\nbase = \"b\"\ndataset = \"d\"\n{extra}"))
-            .unwrap()
-            .resolve(&surroundings(side))
-    }
-
-    #[test]
-    fn a_link_has_a_tenth_of_the_epochs_unless_told() {
-        assert_eq!(
-            resolve("[training]\nepochs = 210", 32).unwrap().transfer.epochs,
-            21
-        );
-        assert_eq!(
-            resolve("[training]\nepochs = 6\nepochs_transfer = 2", 32)
-                .unwrap()
-                .transfer
-                .epochs,
-            2
-        );
-        assert_eq!(resolve("[training]\nepochs = 6", 32).unwrap().transfer.epochs, 1);
-    }
-
-    #[test]
-    fn what_the_dataset_cannot_give_is_refused_by_field() {
-        let error = |extra: &str, side| resolve(extra, side).unwrap_err().to_string();
-        assert!(
-            error("", 28).starts_with("space = 6048 formats"),
-            "{}",
-            error("", 28)
-        );
-        assert!(error("[training]\ntrain_images = 801", 32).starts_with("training.train_images = 801"));
-        assert!(error("[training]\ntest_images = 1", 32).starts_with("training.test_images = 1"));
-        assert!(error("[profile]\nbatch = 1000", 32).starts_with("profile.batch = 1000"));
-    }
-
-    #[test]
-    fn a_build_is_named_by_what_decides_it() {
-        let build = resolve("", 32).unwrap();
-        let moved = Build {
-            base: "s3://x".into(),
-            ..build.clone()
-        };
-        assert_eq!(build.id(), moved.id());
-        assert_ne!(build.id(), resolve("[training]\nseed = 1", 32).unwrap().id());
-    }
-
-    #[test]
-    fn the_name_of_a_build_is_stable_across_releases() {
-        // A change of this value makes every build submitted before another one.
-        assert_eq!(resolve("", 32).unwrap().id().0, "n-a256d5e1");
-        let cut = |segments| {
-            resolve(&format!("[chain]\nsegments = {segments}"), 32)
-                .unwrap()
-                .id()
-        };
-        assert_eq!(cut(1), resolve("", 32).unwrap().id());
-        assert_ne!(cut(2), cut(1));
-    }
-}
+mod tests;

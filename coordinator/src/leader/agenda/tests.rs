@@ -4,8 +4,10 @@ use crate::plan::{Known, Plan, Standing, plan};
 use crate::simulation::dice::Dice;
 use crate::view::counts;
 use imgcalc_shared::build::Build;
+use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::task::{Outcome, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 #[derive(Default)]
 struct Results {
@@ -25,11 +27,29 @@ impl Results {
 
 #[test]
 fn patched_by_results_in_any_order_it_says_what_a_plan_derived_anew_says() {
-    let build = build();
-    for seed in 0..40 {
+    patch(&build(), 0..40);
+}
+
+#[test]
+fn so_it_does_where_strategies_are_compared_and_the_batch_is_chosen() {
+    let mut build = build();
+    build.compared = Strategy::ALL[1..].to_vec();
+    patch(&build, 0..12);
+    (build.scratch.batch_auto, build.transfer.batch_auto) = (true, true);
+    for strategy in Strategy::ALL {
+        build.compared.clear();
+        build.strategy = strategy;
+        patch(&build, 0..4);
+        build.compared = vec![Strategy::ALL[(strategy as usize + 1) % 5]];
+        patch(&build, 4..8);
+    }
+}
+
+fn patch(build: &Build, seeds: Range<u64>) {
+    for seed in seeds {
         let mut dice = Dice::new(seed);
         let mut known = Results::default();
-        let mut agenda = Agenda::of(known.plan(&build), |_| true);
+        let mut agenda = Agenda::of(known.plan(build), |_| true);
         let (mut patched, mut anew) = (0, 0);
         loop {
             let ready: Vec<(TaskId, Outcome)> = agenda
@@ -50,7 +70,7 @@ fn patched_by_results_in_any_order_it_says_what_a_plan_derived_anew_says() {
                 known.results.insert(task, result);
                 agenda.commit(&task)
             };
-            let made = known.plan(&build);
+            let made = known.plan(build);
             if stale {
                 anew += 1;
                 agenda = Agenda::of(made, |_| true);
@@ -62,7 +82,7 @@ fn patched_by_results_in_any_order_it_says_what_a_plan_derived_anew_says() {
             assert_eq!(agenda.counts(), counts(&made), "seed {seed}");
         }
         assert!(
-            known.plan(&build).complete,
+            known.plan(build).complete,
             "seed {seed}: nothing is ready and nothing done"
         );
         assert!(

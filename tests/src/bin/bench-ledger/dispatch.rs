@@ -203,6 +203,8 @@ fn build(number: usize, base: &Path) -> anyhow::Result<Build> {
         base: format!("file://{}", base.display()),
         dataset,
         hardware: worker::HARDWARE.into(),
+        script: None,
+        weights: None,
     };
     let spec = Spec::parse(&text).context("the spec of the benchmark")?;
     Ok(spec.resolve(&surroundings)?)

@@ -1,0 +1,130 @@
+//! What a spec may say of the net and its training.
+
+use super::{NAMES, ensure, positive, within};
+use crate::chain::Strategy;
+use crate::dataset::is_name;
+use crate::spec::{BatchSize, SpecError, StartSpec, TrainingSpec};
+use crate::training::{Augment, AugmentError, Net, Schedule};
+
+const EPOCHS_MAX: u32 = 100_000;
+const BATCH_MAX: u32 = 65_536;
+
+pub(super) fn net(net: &Net) -> Result<(), SpecError> {
+    let (width, blocks) = match net {
+        Net::SmallResnet { width, blocks } => (width, blocks),
+        Net::Torchscript { script } => {
+            return ensure(is_name(script), "net.script", format!("{script:?}"), NAMES);
+        }
+        _ => return Ok(()),
+    };
+    within("net.width", *width, 1..=512)?;
+    let shown = format!("{blocks:?}");
+    ensure(
+        (1..=5).contains(&blocks.len()),
+        "net.blocks",
+        &shown,
+        "name 1 to 5 stages, for example [1, 1, 1]",
+    )?;
+    ensure(
+        blocks.iter().all(|&count| (1..=32).contains(&count)),
+        "net.blocks",
+        &shown,
+        "a stage has 1 to 32 blocks",
+    )
+}
+
+pub(super) fn training(training: &TrainingSpec) -> Result<(), SpecError> {
+    let (scratch, _) = training.hypers();
+    within("training.epochs", scratch.epochs, 1..=EPOCHS_MAX)?;
+    if let Some(epochs) = training.epochs_transfer {
+        within("training.epochs_transfer", epochs, 1..=EPOCHS_MAX)?;
+    }
+    positive("training.learning_rate", scratch.learning_rate, 100.0)?;
+    if let Some(rate) = training.learning_rate_transfer {
+        positive("training.learning_rate_transfer", rate, 100.0)?;
+    }
+    share("training.momentum", scratch.momentum)?;
+    share("training.weight_decay", scratch.weight_decay)?;
+    share("training.label_smoothing", scratch.label_smoothing)?;
+    let (warmup, epochs) = (scratch.warmup_epochs, scratch.epochs);
+    let allowed = format!("must be below the {epochs} epochs of a training from scratch");
+    ensure(warmup < epochs, "training.warmup_epochs", warmup, &allowed)?;
+    if let Schedule::Step { every, factor } = scratch.schedule {
+        within("training.schedule.step.every", every, 1..=EPOCHS_MAX)?;
+        let holds = factor > 0.0 && factor <= 1.0;
+        let allowed = "must be above 0 and at most 1";
+        ensure(holds, "training.schedule.step.factor", factor, allowed)?;
+    }
+    if let Some(BatchSize::Images(images)) = training.batch_size {
+        within("training.batch_size", images, 1..=BATCH_MAX)?;
+    }
+    let augment = &scratch.augment;
+    augment.check_ranges().map_err(|error| refused(augment, &error))?;
+    strategies(training)?;
+    if let StartSpec::Weights(name) = &training.start {
+        ensure(
+            is_name(name),
+            "training.start.weights",
+            format!("{name:?}"),
+            NAMES,
+        )?;
+    }
+    let counts = [
+        ("training.train_images", training.train_images),
+        ("training.validation_images", training.validation_images),
+    ];
+    for (field, images) in counts {
+        ensure(
+            images != Some(0),
+            field,
+            0,
+            "must be at least 1; leave it out to use all",
+        )?;
+    }
+    Ok(())
+}
+
+fn share(field: &str, value: f64) -> Result<(), SpecError> {
+    let allowed = "must be at least 0 and below 1";
+    ensure((0.0..1.0).contains(&value), field, value, allowed)
+}
+
+/// What an augmentation cannot be, as a field of the spec.
+pub(in crate::spec) fn refused(augment: &Augment, error: &AugmentError) -> SpecError {
+    let strengths = [
+        ("horizontal_flip", augment.horizontal_flip),
+        ("vertical_flip", augment.vertical_flip),
+        ("rotation", augment.rotation),
+        ("crop", augment.crop),
+        ("translation", augment.translation),
+        ("cutout", augment.cutout),
+        ("brightness", augment.brightness),
+        ("contrast", augment.contrast),
+        ("chroma", augment.chroma),
+    ];
+    let strength = strengths.iter().find(|(field, _)| *field == error.field);
+    SpecError::Field {
+        field: format!("training.augment.{}", error.field),
+        value: strength.map_or(String::new(), |(_, strength)| strength.to_string()),
+        allowed: format!("{}; {}", error.reason, error.remedy),
+    }
+}
+
+/// What is compared is named once, and is not what the build does anyway.
+fn strategies(training: &TrainingSpec) -> Result<(), SpecError> {
+    for (at, strategy) in training.compare.iter().enumerate() {
+        let named = training.compare[..at].contains(strategy) || *strategy == training.strategy;
+        let others = Strategy::ALL
+            .into_iter()
+            .filter(|other| *other != training.strategy);
+        let others: Vec<&str> = others.map(Strategy::name).collect();
+        let allowed = format!(
+            "is named twice; `training.strategy` is {}, and what can be compared with it is each of {} once",
+            training.strategy.name(),
+            others.join(", ")
+        );
+        let value = format!("{:?}", strategy.name());
+        ensure(!named, "training.compare", value, &allowed)?;
+    }
+    Ok(())
+}
