@@ -53,10 +53,54 @@ impl Identity {
     }
 }
 
+/// [`Identity`] as the first release wrote it: it knew less of the values, and told images apart by their digest.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FirstIdentity {
+    net: Net,
+    hyper: Hyper,
+    shape: InputShape,
+    period: u16,
+    classes: u16,
+    /// Of the training images and labels. What differs in them shows in their standardisation too.
+    digest: String,
+}
+
+/// Whose a checkpoint is, by what any release wrote.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Owner {
+    Now(Identity),
+    First(FirstIdentity),
+}
+
+impl Owner {
+    /// The same in today's words, as far as `own`, whose checkpoint it should be, tells what it did not say.
+    fn identity(self, own: &Identity) -> Identity {
+        match self {
+            Owner::Now(identity) => identity,
+            Owner::First(first) => {
+                let mut blocks = own.blocks;
+                if blocks.period() != first.period {
+                    blocks.keep = 0;
+                }
+                Identity {
+                    net: first.net,
+                    hyper: first.hyper,
+                    shape: first.shape,
+                    blocks,
+                    classes: first.classes,
+                    labels: own.labels.clone(),
+                }
+            }
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
-    identity: Identity,
+    identity: Owner,
     epoch: u32,
     curve: Vec<EpochPoint>,
     /// In the middle of an epoch only: between two the bytes are those that were written before there were others, and
@@ -69,7 +113,7 @@ struct Body {
 pub(crate) fn write(run: &Run) -> Result<Vec<u8>, EngineError> {
     let network = &run.network;
     let body = Body {
-        identity: run.identity.clone(),
+        identity: Owner::Now(run.identity.clone()),
         epoch: run.curve.len() as u32,
         curve: run.curve.clone(),
         present: (run.present.step > 0).then_some(run.present),
@@ -114,10 +158,11 @@ fn read(bytes: &[u8], run: &Run) -> Result<State, String> {
         ..
     } = run;
     let (body, mut values) = container::read::<Body>(MAGIC, bytes)?;
-    if let Some(what) = identity.difference(&body.identity) {
+    let present = check_place(&body, identity.hyper.epochs, run);
+    if let Some(what) = identity.difference(&body.identity.identity(identity)) {
         return Err(format!("it belongs to another training: the {what} differs"));
     }
-    let present = check_place(&body, identity.hyper.epochs, run)?;
+    let present = present?;
     if weights::take_input(&mut values, identity.shape.channels, identity.blocks.period())? != *standard {
         return Err("its input is standardised otherwise than these training images are".into());
     }

@@ -135,7 +135,8 @@ fn it_is_resumed_in_the_middle_of_a_window() {
 #[test]
 fn images_that_cannot_be_read_end_the_training_with_the_reason() {
     setup();
-    for left in [0, 4, 9] {
+    // The third is in the last epoch, after a pass over all windows for the standardisation.
+    for left in [0, 4, 8] {
         let error = train_on(
             &Definition::from(&net()),
             &hyper(2),
