@@ -3,7 +3,7 @@
 mod augment;
 mod hyper;
 
-pub use augment::Augment;
+pub use augment::{Augment, AugmentError, CROP_SIZES_MAX, Grid};
 pub use hyper::{Hyper, Optimizer, Precision, Schedule};
 
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,17 @@
 //! What is done to training images at random, on coefficients.
 
+mod check;
+mod grid;
+
+pub use check::AugmentError;
+pub use grid::{CROP_SIZES_MAX, Grid};
+
 use serde::{Deserialize, Serialize};
 
 /// Strengths of the augmentations; 0 is none. Each is drawn anew for every image and step.
+///
+/// What is moved, cut or cropped is whole blocks, so the same strength can be more or less than that of another format, and
+/// a format whose image is a single block cannot express it: [`Augment::check`] tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
@@ -24,4 +33,35 @@ pub struct Augment {
     pub contrast: f64,
     /// Largest change of colour: chroma is multiplied by 1 ± this.
     pub chroma: f64,
+}
+
+impl Augment {
+    /// Whether nothing is done at all.
+    pub fn is_none(&self) -> bool {
+        *self == Augment::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_strength_is_enough_to_do_something() {
+        assert!(Augment::default().is_none());
+        for field in [
+            "horizontal_flip",
+            "vertical_flip",
+            "rotation",
+            "crop",
+            "translation",
+            "cutout",
+            "brightness",
+            "contrast",
+            "chroma",
+        ] {
+            let augment: Augment = serde_json::from_str(&format!(r#"{{"{field}":0.1}}"#)).unwrap();
+            assert!(!augment.is_none(), "{field}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! It knows nothing of tasks, files or other machines: values come in as slices, weights and checkpoints leave as bytes.
 //! Nothing that comes from outside makes it panic: every refusal is an [`EngineError`] that says what is wrong.
 
+mod augment;
 mod checkpoint;
 mod container;
 mod data;
@@ -17,6 +18,7 @@ mod schedule;
 mod train;
 mod weights;
 
+pub use augment::{augment_times, augmented};
 pub use data::{Blocks, Samples, TrainData};
 pub use device::{device_name, fingerprint, load_cuda, set_threads};
 pub use error::EngineError;
