@@ -52,7 +52,7 @@ def dct_matrix(n):
     return matrix.float()
 
 
-def block_dct(images, matrix):
+def block_dct(gathered(), matrix):
     """All blocks of a batch, by one product with the Kronecker square of the one-dimensional transform."""
     n, c, h, w = images.shape
     blocks = images.view(n, c, h // BLOCK, BLOCK, w // BLOCK, BLOCK).permute(0, 1, 2, 4, 3, 5)
@@ -61,15 +61,19 @@ def block_dct(images, matrix):
 
 
 def measure(name, strength, batch, seconds):
-    """Images a second: one draw an image with DCT, one draw a batch with DCT, one draw a batch without; DCT alone."""
+    """Images a second: one draw an image with DCT, one draw a batch with DCT, one draw a batch without."""
     transform = TRANSFORMS[name](strength)
     images = torch.rand(batch, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1)).to(train.DEVICE)
     matrix = torch.kron(dct_matrix(BLOCK), dct_matrix(BLOCK)).T.contiguous().to(train.DEVICE)
+    order = torch.randperm(batch, generator=torch.Generator().manual_seed(2)).to(train.DEVICE)
+
+    def gathered():
+        return images.index_select(0, order)
+
     ways = {
-        "each": lambda: block_dct(torch.stack([transform(image) for image in images]), matrix),
-        "batch": lambda: block_dct(transform(images).contiguous(), matrix),
-        "plain": lambda: transform(images),
-        "dct": lambda: block_dct(images, matrix),
+        "each": lambda: block_dct(torch.stack([transform(image) for image in gathered()]), matrix),
+        "batch": lambda: block_dct(transform(gathered()).contiguous(), matrix),
+        "plain": lambda: transform(gathered()),
     }
     return {way: batch / median_seconds(work, seconds) for way, work in ways.items()}
 
