@@ -52,7 +52,7 @@ def dct_matrix(n):
     return matrix.float()
 
 
-def block_dct(gathered(), matrix):
+def block_dct(images, matrix):
     """All blocks of a batch, by one product with the Kronecker square of the one-dimensional transform."""
     n, c, h, w = images.shape
     blocks = images.view(n, c, h // BLOCK, BLOCK, w // BLOCK, BLOCK).permute(0, 1, 2, 4, 3, 5)
