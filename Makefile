@@ -5,7 +5,7 @@ DEMO := target/demo
 # Rounds of `make faults`, about a minute each.
 ROUNDS := 10
 
-.PHONY: help setup setup-test build demo test faults fuzz lint bench-accuracy bench-segments bench-ledger bench-storage clean-demo simulate simulate-days
+.PHONY: help setup setup-test build demo test faults fuzz lint bench-accuracy bench-segments bench-ledger bench-storage bench-engine clean-demo simulate simulate-days
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
@@ -19,6 +19,8 @@ help:
 	@echo "make bench-ledger    what coordinators cost, beside etcd (about ten minutes); ROUNDS=n KILLS=n SECTIONS='commits ...'"
 	@echo "make bench-storage   bytes, speed and reads of columns, beside peers (about ten minutes); PHOTOS=folder, QUICK=1 two minutes"
 	@echo "                     SECTIONS='bytes decode import reads cold'"
+	@echo "make bench-engine    training speed, reads and memory beside PyTorch (about fifteen minutes, installs 4.7 GB); PHOTOS=folder"
+	@echo "                     NETS='resnet18 ...'|all THREADS=n QUICK=1 (two minutes) SECTIONS='epochs shared augment memory'"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
 
 setup:
@@ -79,6 +81,12 @@ bench-storage: build
 	@tests/setup/python.sh peers
 	@$(if $(PHOTOS),:,tests/setup/photos.sh)
 	$(KEEP_MEMORY) PHOTOS="$(PHOTOS)" QUICK="$(QUICK)" cargo run --release -p imgcalc-tests --bin bench-storage -- $(SECTIONS)
+
+bench-engine: setup
+	@tests/setup/python.sh pytorch
+	@$(if $(PHOTOS),:,tests/setup/photos.sh)
+	PHOTOS="$(abspath $(PHOTOS))" NETS="$(NETS)" THREADS="$(THREADS)" QUICK="$(QUICK)" \
+		cargo bench -p imgcalc-worker --bench engine -- $(SECTIONS)
 
 clean-demo:
 	rm -rf $(DEMO)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Puts the Python packages of a list that lies beside this script into a folder of the list's name, for PYTHONPATH:
 # `python.sh python` those that tests use into .deps/python, `python.sh peers` those that `make bench-storage` compares with
-# into .deps/peers (about 750 MB).
+# into .deps/peers (about 750 MB), `python.sh pytorch` those that `make bench-engine` compares with into .deps/pytorch (4.7 GB).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,13 +10,15 @@ root=$(cd "$here/../.." && pwd)
 
 name=${1:-}
 list=$here/$name.txt
-[ -n "$name" ] && [ -f "$list" ] || fail "name a list: python.sh python, or python.sh peers"
+[ -n "$name" ] && [ -f "$list" ] || fail "name a list: python.sh python, python.sh peers or python.sh pytorch"
 dest=$root/.deps/$name
 python=$(pip_python)
 # Without comments and pip's options.
 want="$(grep -v '^[#-]' "$list") for $python"
 pip_done "$dest" "$want" && exit 0
 
-pip_begin "$dest" "installing the packages of tests/setup/$name.txt into .deps/$name"
+large=
+[ "$name" != pytorch ] || large=" (4.7 GB, only for make bench-engine)"
+pip_begin "$dest" "installing the packages of tests/setup/$name.txt into .deps/$name$large"
 pip_install "$dest" --requirement "$list" || fail "pip could not install the packages of $list; they need Python 3.11 or later"
 pip_finish "$dest" "$want"

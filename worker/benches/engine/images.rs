@@ -1,0 +1,51 @@
+//! The pictures as a dataset: imported into a base on this machine's disk by the import that users have.
+
+use crate::Bench;
+use imgcalc_shared::dataset::Manifest;
+use imgcalc_worker::data::Base;
+use imgcalc_worker::tools::import::{ImportArgs, OnBad, import};
+use tempfile::TempDir;
+
+/// A base in a temporary folder, and the dataset in it.
+pub struct Imported {
+    /// Goes with this value.
+    _folder: TempDir,
+    /// Its URL.
+    pub url: String,
+    /// The dataset.
+    pub manifest: Manifest,
+}
+
+impl Imported {
+    /// Imports the pictures scaled to this side, with columns of these formats.
+    pub fn new(bench: &Bench, side: u32, columns: &[&str]) -> anyhow::Result<Imported> {
+        bench.progress(&format!("import at {side}×{side}"));
+        let near = bench.photos.folder.parent().unwrap_or(&bench.photos.folder);
+        let folder = tempfile::tempdir_in(near)?;
+        let url = format!("file://{}", folder.path().display());
+        let args = ImportArgs {
+            source: bench.photos.folder.clone(),
+            base: url.clone(),
+            name: "pictures".into(),
+            size: Some(side.to_string().parse().map_err(anyhow::Error::msg)?),
+            grey: false,
+            colour: true,
+            split: "80/20".parse().map_err(anyhow::Error::msg)?,
+            seed: 0,
+            limit: None,
+            classes: vec![],
+            columns: columns
+                .iter()
+                .map(|text| text.parse())
+                .collect::<Result<_, _>>()?,
+            on_bad: OnBad::Refuse,
+            json: false,
+        };
+        let manifest = import(&Base::open(&url)?, &args)?;
+        Ok(Imported {
+            _folder: folder,
+            url,
+            manifest,
+        })
+    }
+}
