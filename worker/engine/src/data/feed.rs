@@ -330,10 +330,17 @@ impl TryFrom<&TrainData> for Feeds {
     type Error = EngineError;
 
     fn try_from(data: &TrainData) -> Result<Self, EngineError> {
+        let feed = |part: &str, samples: &Samples| {
+            Feed::try_from(samples).map_err(|error| match error {
+                EngineError::BadData(reason) => EngineError::BadData(format!("{part}: {reason}")),
+                error => error,
+            })
+        };
+        let test = data.test.as_ref().map(|samples| feed("test", samples));
         Ok(Feeds {
-            train: Feed::try_from(&data.train)?,
-            validation: Feed::try_from(&data.validation)?,
-            test: data.test.as_ref().map(Feed::try_from).transpose()?,
+            train: feed("train", &data.train)?,
+            validation: feed("validation", &data.validation)?,
+            test: test.transpose()?,
             classes: data.classes,
             window_bytes: u64::MAX,
         })
