@@ -213,7 +213,7 @@ fn a_script_is_measured_and_trained_through_formats_of_two_sizes() {
     add_script(&world.url(), "swin");
     let net = script(&world.base, "swin").net();
     let mut context = context(&world);
-    // 28 pixels are 3 whole blocks of 8 and one that is padded: 4 × 4 and 2 × 2 values of each.
+    // Images of 16 × 16 and of 8 × 8 values.
     let dense = training(&world, &net, "1x1-b8-k4-q20", Start::Scratch);
     let first = trained(&mut context, &dense, None);
     let sparse = training(&world, &net, "1x1-b8-k2-q20", Start::Weights(dense.id()));

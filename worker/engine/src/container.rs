@@ -192,36 +192,4 @@ mod tests {
         let plain = safetensors::serialize([("a", view)], None).unwrap();
         assert!(!is_sealed(&plain) && !is_sealed(&sealed[..9]) && !is_sealed(b""));
     }
-
-    #[test]
-    fn zz_time() {
-        let n = 25_557_032;
-        let values: Vec<f32> = (0..n).map(|i| i as f32).collect();
-        let t = std::time::Instant::now();
-        let a: Vec<u8> = values.iter().flat_map(|number| number.to_le_bytes()).collect();
-        let t1 = t.elapsed();
-        let t = std::time::Instant::now();
-        let b = packed(&values);
-        let t2 = t.elapsed();
-        assert!(a == b);
-        let t = std::time::Instant::now();
-        let number = |four: &[u8]| f32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-        let c: Vec<f32> = b.chunks_exact(4).map(number).collect();
-        let t3 = t.elapsed();
-        let t = std::time::Instant::now();
-        let d = numbers(&b);
-        let t4 = t.elapsed();
-        assert!(c == d);
-        let all = Values::from([("a".to_string(), (vec![n as i64], values))]);
-        let t = std::time::Instant::now();
-        let file = write("kind", &1, &all).unwrap();
-        let t5 = t.elapsed();
-        let t = std::time::Instant::now();
-        let back = read::<u32>("kind", &file).unwrap();
-        let t6 = t.elapsed();
-        println!(
-            "ZZ pack {t1:?} -> {t2:?}; unpack {t3:?} -> {t4:?}; write {t5:?} read {t6:?} {}",
-            back.0
-        );
-    }
 }
