@@ -228,7 +228,7 @@ pub(super) fn bytes_words(bytes: &BytesRead) -> Option<String> {
     let read = units::bytes(bytes.read as f64);
     (!others.is_empty()).then(|| {
         format!(
-            "{read} by {} trainings on formats; it were {}",
+            "{read} by {} trainings on formats, instead of {}",
             bytes.trainings.len(),
             others.join(", ")
         )

@@ -193,3 +193,18 @@ async fn names(store: &dyn ObjectStore, prefix: &Key, folder: &str, none: &str) 
         false => format!("it holds: {}", names.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_trains_as_it_always_did() {
+        let spec = Spec::parse(include_str!("../../examples/fashion-mnist.toml")).unwrap();
+        let (scratch, transfer) = spec.training.hypers();
+        let said = (scratch.learning_rate, scratch.momentum, scratch.weight_decay);
+        assert_eq!(said, (0.1, 0.9, 5e-4));
+        assert_eq!((scratch.batch_size, scratch.epochs), (64, 10));
+        assert_eq!((transfer.learning_rate, transfer.epochs), (0.05, 4));
+    }
+}

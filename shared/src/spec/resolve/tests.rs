@@ -95,10 +95,10 @@ fn an_augmentation_that_a_format_cannot_have_names_it() {
     let augment =
         |extra: &str, space: &str| resolve(&format!("[training.augment]\n{extra}\n[space]\n{space}"), 32);
     let small = "blocks = [8]\nsamplings = [\"1x1\"]";
-    let build = augment("horizontal_flip = 0.5\ncrop = 0.3", small).unwrap();
+    let build = augment("horizontal_flip = 0.5\ncrop = 0.5", small).unwrap();
     assert_eq!(
         (build.transfer.augment.horizontal_flip, build.scratch.augment.crop),
-        (0.5, 0.3)
+        (0.5, 0.5)
     );
     // A block of 32 is all of such an image: there is nothing to move by whole blocks.
     let error = augment("translation = 0.25", "blocks = [32]")
