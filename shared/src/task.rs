@@ -166,10 +166,10 @@ impl Task {
         match self {
             Task::Columns { .. } => 1,
             Task::ProfileAccess { .. } => 1,
-            Task::ProfileExecute { .. } => 1,
+            Task::ProfileExecute { .. } => 2,
             Task::ProfileJpeg { .. } => 1,
             Task::ProfileTraining { .. } => 1,
-            Task::Train { .. } => 1,
+            Task::Train { .. } => 2,
         }
     }
 

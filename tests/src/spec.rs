@@ -20,6 +20,7 @@ width = 2
 blocks = [1]
 
 [training]
+preset = "small-images"
 epochs = 2
 epochs_transfer = 1
 batch_size = 32

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 fn main() {
     println!("cargo:rerun-if-env-changed=LIBTORCH");
-    println!("cargo:rerun-if-changed=src/device.cpp");
+    let sources = ["src/device.cpp", "src/optimizer/fused.cpp"];
+    for source in sources {
+        println!("cargo:rerun-if-changed={source}");
+    }
     let libtorch = PathBuf::from(std::env::var_os("LIBTORCH").unwrap_or_default());
     let lib = libtorch.join("lib/libtorch_cpu.so");
     println!("cargo:rerun-if-changed={}", lib.display());
@@ -27,6 +30,6 @@ fn main() {
         // As a system's: its headers are not ours to warn about.
         .flag("-isystem")
         .flag(libtorch.join("include"))
-        .file("src/device.cpp")
-        .compile("imgcalc_device");
+        .files(sources)
+        .compile("imgcalc_native");
 }

@@ -1,4 +1,4 @@
-//! Nets: their variables by name, laid out so that an optimiser step is three calls, and their forward pass.
+//! Nets: their variables by name, laid out in one tensor, and their forward pass.
 
 mod definition;
 mod graph;
@@ -36,8 +36,8 @@ pub fn parameters(net: impl Into<Definition>, shape: &InputShape, classes: u16) 
     }
 }
 
-/// A net on a device. All fitted variables are views of one flat tensor, and so are their gradients, their momenta and the running
-/// statistics: what is done to all of them is one call.
+/// A net on a device. All fitted variables are views of one flat tensor, and so are the running statistics: what is done to all of
+/// them is one call.
 pub(crate) struct Network {
     variables: Vec<Variable>,
     views: BTreeMap<String, Tensor>,
@@ -233,26 +233,19 @@ impl Network {
         Ok(())
     }
 
-    /// Makes every fitted variable a leaf whose gradient is a view of the returned flat tensor.
-    pub(crate) fn attach_gradients(&mut self) -> Result<Tensor, EngineError> {
-        let gradients = self.fitted.f_zeros_like()?;
-        let mut leaves = Vec::new();
-        for (variable, offset) in self.fitted_variables() {
-            leaves.push((
-                self.views[&variable.name].shallow_clone(),
-                view(&gradients, variable, offset)?,
-            ));
-        }
-        // A gradient exists only after a backward pass; this one is the cheapest that reaches every leaf.
-        let mut sums = Vec::with_capacity(leaves.len());
-        for (leaf, _) in &mut leaves {
-            sums.push(leaf.f_requires_grad_(true)?.f_sum(Kind::Float)?);
-        }
-        Tensor::f_stack(&sums, 0)?.f_sum(Kind::Float)?.f_backward()?;
-        for (leaf, gradient) in &leaves {
-            leaf.f_grad()?.f_set_data(gradient)?;
-        }
-        Ok(gradients)
+    /// All fitted variables, which from now on ask for gradients.
+    pub(crate) fn leaves(&mut self) -> Result<Vec<Tensor>, EngineError> {
+        let leaves = self.fitted_variables();
+        let leaves = leaves.map(|(variable, _)| self.views[&variable.name].shallow_clone());
+        leaves.map(|mut leaf| Ok(leaf.f_requires_grad_(true)?)).collect()
+    }
+
+    /// The parts of a flat tensor that lies like the fitted variables.
+    pub(crate) fn views_like(&self, flat: &Tensor) -> Result<Vec<Tensor>, EngineError> {
+        let fitted = self.fitted_variables();
+        fitted
+            .map(|(variable, offset)| view(flat, variable, offset))
+            .collect()
     }
 
     fn fitted_variables(&self) -> impl Iterator<Item = (&Variable, i64)> {
@@ -295,49 +288,6 @@ fn numbers(variable: &Variable, tensor: &Tensor) -> Result<(Vec<i64>, Vec<f32>),
 mod tests {
     use super::*;
 
-    #[test]
-    fn gradients_are_those_of_separate_tensors() {
-        let net = Net::SmallResnet {
-            width: 3,
-            blocks: vec![1, 1],
-        };
-        let shape = InputShape {
-            channels: 2,
-            height: 4,
-            width: 4,
-        };
-        let mut network = Network::new(&(&net).into(), shape, 4, Device::Cpu).unwrap();
-        network.fill_from_seed(1).unwrap();
-        let gradients = network.attach_gradients().unwrap();
-        let mut flat = gradients.shallow_clone();
-        let input = Tensor::arange(2 * 2 * 4 * 4, (Kind::Float, Device::Cpu))
-            .view([2, 2, 4, 4])
-            .sin();
-        let target = Tensor::from_slice(&[1_i64, 3]);
-        let loss = |network: &Network| {
-            network
-                .forward(&input, Pass::Train(&mut Random::new(0, "test")))
-                .unwrap()
-                .cross_entropy_for_logits(&target)
-        };
-        let leaves: Vec<Tensor> = network
-            .fitted_variables()
-            .map(|(variable, _)| network.views[&variable.name].shallow_clone())
-            .collect();
-        let separate = Tensor::run_backward(&[loss(&network)], &leaves, false, false);
-        let _ = flat.zero_();
-        loss(&network).backward();
-        for ((variable, offset), expected) in network.fitted_variables().zip(separate) {
-            assert_eq!(
-                view(&gradients, variable, offset).unwrap(),
-                expected,
-                "{}",
-                variable.name
-            );
-        }
-        assert!(gradients.abs().sum(Kind::Float).double_value(&[]) > 0.0);
-    }
-
     fn gradients_reach_every_variable(net: Net) {
         crate::set_threads(1);
         let shape = InputShape {
@@ -347,8 +297,7 @@ mod tests {
         };
         let mut network = Network::new(&(&net).into(), shape, 4, Device::Cpu).unwrap();
         network.fill_from_seed(1).unwrap();
-        let gradients = network.attach_gradients().unwrap();
-        let _ = gradients.shallow_clone().zero_();
+        let leaves = network.leaves().unwrap();
         let count = 4 * shape.values() as i64;
         let input = Tensor::arange(count, (Kind::Float, Device::Cpu)).sin();
         let mut random = Random::new(1, "test");
@@ -358,9 +307,8 @@ mod tests {
         let loss = logits.cross_entropy_for_logits(&Tensor::from_slice(&[0_i64, 1, 2, 3]));
         assert!(loss.double_value(&[]).is_finite());
         loss.backward();
-        for (variable, offset) in network.fitted_variables() {
-            let gradient = view(&gradients, variable, offset).unwrap();
-            let sum = gradient.abs().sum(Kind::Double).double_value(&[]);
+        for ((variable, _), leaf) in network.fitted_variables().zip(leaves) {
+            let sum = leaf.grad().abs().sum(Kind::Double).double_value(&[]);
             assert!(sum > 0.0 && sum.is_finite(), "{}: {sum}", variable.name);
         }
     }

@@ -1,67 +1,107 @@
-//! Optimisers over one flat tensor, with their state in the open: one that hides its moments loses them at every restart.
+//! Optimisers with their state in the open: one that hides its moments loses them at every restart. The steps are libtorch's
+//! fused ones, a pass over all weights each.
 
-mod adamw;
-mod sgd;
+mod fused;
+#[cfg(test)]
+mod tests;
 
 use crate::EngineError;
-use adamw::AdamW;
+use crate::net::Network;
+use fused::Factors;
 use imgcalc_shared::training::{self, Hyper};
-use sgd::Sgd;
-use tch::Tensor;
+use tch::{Kind, Tensor};
+
+/// AdamW's decay of the second moment, β₂.
+const SECOND_DECAY: f64 = 0.999;
+/// Added to the root of AdamW's second moment, ε.
+const EPSILON: f64 = 1e-8;
 
 /// An optimiser and its state.
 pub(crate) struct Optimizer {
-    rule: Rule,
-    gradients: Tensor,
+    rule: training::Optimizer,
+    factors: Factors,
+    leaves: Vec<Tensor>,
+    states: Vec<State>,
 }
 
-enum Rule {
-    Sgd(Sgd),
-    AdamW(AdamW),
+/// What is remembered of each weight from step to step.
+struct State {
+    name: &'static str,
+    /// Lies like the network's fitted variables.
+    flat: Tensor,
+    /// Of each leaf: a part of the flat tensor.
+    views: Vec<Tensor>,
 }
 
 impl Optimizer {
-    /// An optimiser of `fitted`, whose gradients arrive in `gradients`.
-    pub(crate) fn new(fitted: &Tensor, gradients: &Tensor, hyper: &Hyper) -> Result<Self, EngineError> {
-        let rule = match hyper.optimizer {
-            training::Optimizer::Sgd => Rule::Sgd(Sgd::new(fitted, hyper)?),
-            training::Optimizer::AdamW => Rule::AdamW(AdamW::new(fitted, hyper)?),
+    /// An optimiser of all fitted variables of a network, which from now on ask for gradients.
+    pub(crate) fn new(network: &mut Network, hyper: &Hyper) -> Result<Self, EngineError> {
+        let leaves = network.leaves()?;
+        // A checkpoint holds these names.
+        let names: &[&'static str] = match hyper.optimizer {
+            training::Optimizer::Sgd => &["momentum"],
+            training::Optimizer::AdamW => &["momentum.first", "momentum.second"],
+        };
+        let state = |&name: &&'static str| {
+            let flat = network.fitted.f_zeros_like()?;
+            let views = network.views_like(&flat)?;
+            Ok::<_, EngineError>(State { name, flat, views })
         };
         Ok(Optimizer {
-            rule,
-            gradients: gradients.shallow_clone(),
+            rule: hyper.optimizer,
+            factors: Factors {
+                learning_rate: hyper.learning_rate,
+                weight_decay: hyper.weight_decay,
+                momentum: hyper.momentum,
+            },
+            states: names.iter().map(state).collect::<Result<_, _>>()?,
+            leaves,
         })
     }
 
-    /// Forgets the gradients; they add up otherwise.
+    /// Forgets the gradients, so that a backward pass hands its own over instead of adding them.
     pub(crate) fn clear(&mut self) -> Result<(), EngineError> {
-        let _ = self.gradients.f_zero_()?;
-        Ok(())
+        fused::forget_gradients(&self.leaves)
     }
 
     /// One step with this learning rate. `number` counts the steps of the whole training from 1.
     pub(crate) fn step(&mut self, learning_rate: f64, number: u64) -> Result<(), EngineError> {
-        tch::no_grad(|| match &mut self.rule {
-            Rule::Sgd(sgd) => sgd.step(&mut self.gradients, learning_rate),
-            Rule::AdamW(adamw) => adamw.step(&self.gradients, learning_rate, number),
+        let factors = Factors {
+            learning_rate,
+            ..self.factors
+        };
+        tch::no_grad(|| match (self.rule, self.states.as_slice()) {
+            (training::Optimizer::AdamW, [first, second]) => {
+                let moments = [first.views.as_slice(), second.views.as_slice()];
+                fused::adamw(&self.leaves, moments, factors, (SECOND_DECAY, EPSILON), number)
+            }
+            (_, [momentum, ..]) => fused::sgd(&self.leaves, &momentum.views, factors),
+            (_, []) => Err(EngineError::Torch("the optimiser has no state".into())),
         })
     }
 
     /// Euclidean norm of all gradients: one number on the device.
     pub(crate) fn gradient_norm(&self) -> Result<Tensor, EngineError> {
-        Ok(tch::no_grad(|| self.gradients.f_norm())?)
+        tch::no_grad(|| {
+            let mut norms = Vec::with_capacity(self.leaves.len());
+            for leaf in &self.leaves {
+                let gradient = leaf.f_grad()?;
+                if gradient.defined() {
+                    norms.push(gradient.f_norm()?.f_to_kind(Kind::Float)?);
+                }
+            }
+            match norms.is_empty() {
+                true => Ok(Tensor::f_zeros([], (Kind::Float, self.states[0].flat.device()))?),
+                false => Ok(Tensor::f_stack(&norms, 0)?.f_norm()?),
+            }
+        })
     }
 
-    /// All it remembers from step to step, by name. Each has one number for each fitted one, lying like them.
+    /// All it remembers, by name. Each has one number for each fitted one, lying like them.
     pub(crate) fn states(&self) -> Vec<(&'static str, &Tensor)> {
-        match &self.rule {
-            Rule::Sgd(sgd) => vec![("momentum", &sgd.momenta)],
-            Rule::AdamW(adamw) => vec![("first_moment", &adamw.first), ("second_moment", &adamw.second)],
-        }
+        self.states
+            .iter()
+            .map(|state| (state.name, &state.flat))
+            .collect()
     }
-}
-
-/// A number on the device of `like`: a factor that a step changes without waiting for the device.
-fn scalar(value: f64, like: &Tensor) -> Result<Tensor, EngineError> {
-    Ok(Tensor::from(value as f32).f_to_device(like.device())?)
 }

@@ -103,7 +103,7 @@ impl Runs {
 
     fn build(&self, name: &str, training: &str, buckets: &str) -> anyhow::Result<Found> {
         let text = format!(
-            "name = \"{name}\"\nbase = \"base\"\ndataset = \"fashion-mnist\"\n{SPACE}[training]\n{TRAINING}{training}\n\
+            "name = \"{name}\"\nbase = \"base\"\ndataset = \"fashion-mnist\"\n{SPACE}[training]\npreset = \"small-images\"\n{TRAINING}{training}\n\
              [buckets]\n{buckets}\n[workers]\ncount = 2\nthreads = 1\n"
         );
         let spec = self.root.join(format!("{name}.toml"));

@@ -60,23 +60,37 @@ impl Graph {
     }
 
     pub(super) fn forward(&self, input: &Tensor, mut pass: Pass) -> Result<Tensor, EngineError> {
-        Ok(self.run(input, &mut pass)?)
+        let Some((first, rest)) = self.0.split_first() else {
+            return Ok(input.shallow_clone());
+        };
+        // From here on the channels of a place lie side by side: so convolutions, norms and sums of all nets but a few of the
+        // smallest inputs take less time. Of one channel there would be nothing to say, so it is done after the first layer.
+        let x = first.run(input, &mut pass)?;
+        let x = x
+            .f_permute([0, 2, 3, 1])?
+            .f_contiguous()?
+            .f_permute([0, 3, 1, 2])?;
+        Ok(run(rest, x, &mut pass)?)
     }
 
     fn run(&self, input: &Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         let Some((first, rest)) = self.0.split_first() else {
             return Ok(input.shallow_clone());
         };
-        let mut x = first.run(input, pass)?;
-        for node in rest {
-            x = match node {
-                // Nobody else sees this value, and no layer before needs its own result to go back.
-                Node::Activation(Activation::Relu) => x.f_relu_()?,
-                _ => node.run(&x, pass)?,
-            };
-        }
-        Ok(x)
+        run(rest, first.run(input, pass)?, pass)
     }
+}
+
+/// Layers after a value that nobody else sees.
+fn run(nodes: &[Node], mut x: Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
+    for node in nodes {
+        x = match node {
+            // No layer before needs its own result to go back.
+            Node::Activation(Activation::Relu) => x.f_relu_()?,
+            _ => node.run(&x, pass)?,
+        };
+    }
+    Ok(x)
 }
 
 impl Node {

@@ -70,7 +70,7 @@ impl<'a> Run<'a> {
         device::set_deterministic(hyper.deterministic);
         let shape = feeds.train.shape();
         let mut network = Network::new(net, shape, feeds.classes, device)?;
-        let gradients = network.attach_gradients()?;
+        let optimizer = Optimizer::new(&mut network, hyper)?;
         let moments = feeds.train.moments(feeds.window_bytes)?;
         let standard = moments.standardisation();
         let (train, validation) = (feeds.train.labels(), feeds.validation.labels());
@@ -79,7 +79,7 @@ impl<'a> Run<'a> {
         Ok(Run {
             hyper,
             identity: Identity::new(net.net(), hyper, feeds),
-            optimizer: Optimizer::new(&network.fitted, &gradients, hyper)?,
+            optimizer,
             network,
             input: standard.on(shape, device)?,
             augmenter: Augmenter::new(&hyper.augment, shape, feeds.train.blocks(), device)?,
