@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn dropout_drops_values_in_training_only() {
-        let x = Tensor::ones([4, 500], (Kind::Float, Device::Cpu));
+        let x = Tensor::ones([4, 5, 10, 10], (Kind::Float, Device::Cpu));
         assert_eq!(run(Layer::Dropout(0.2), &x, Pass::Evaluate), x);
         let mut random = Random::new(1, "test");
         let found = run(Layer::Dropout(0.2), &x, Pass::Train(&mut random));

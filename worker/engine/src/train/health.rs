@@ -3,8 +3,12 @@
 use crate::EpochPoint;
 use imgcalc_shared::training::Hyper;
 
-/// A gradient longer than this has exploded: those of healthy trainings are shorter by orders of magnitude.
+/// A gradient longer than this has exploded if the loss has too. By itself it says little: batch normalisation of values that hardly
+/// differ multiplies gradients by up to 316 (one over the root of its ε), layer after layer, and trainings of a few tiny images
+/// go through 10⁹ and learn.
 const GRADIENT_NORM_MAX: f64 = 1e6;
+/// Times the loss of a guesser above which a loss has exploded.
+const LOSS_EXPLODED: f64 = 20.0;
 /// Epochs after the warm-up in which a net must have learned something.
 const EPOCHS_TO_LEARN: usize = 5;
 /// Share of a guesser's loss below which a net has learned something.
@@ -12,27 +16,31 @@ const LOSS_LEARNED: f64 = 0.99;
 /// Standard errors by which an accuracy must be above a guesser's.
 const DEVIATIONS: f64 = 2.0;
 
-/// What is seen of one step.
-pub(super) fn of_step(loss: f64, gradient_norm: Option<f64>) -> Result<(), String> {
+/// What is seen of one step, beside the loss of one who guesses.
+pub(super) fn of_step(loss: f64, gradient_norm: Option<f64>, guessing: f64) -> Result<(), String> {
     if !loss.is_finite() {
         return Err(format!(
             "the loss is {loss}; try a lower learning rate or a warm-up"
         ));
     }
-    match gradient_norm {
-        Some(norm) if !norm.is_finite() || norm > GRADIENT_NORM_MAX => Err(format!(
-            "the gradient's norm is {norm:.3e}, above {GRADIENT_NORM_MAX:e}, at a loss of {loss:.4}; try a lower learning rate \
-             or a warm-up"
-        )),
-        _ => Ok(()),
+    let Some(norm) = gradient_norm else {
+        return Ok(());
+    };
+    let exploded = norm > GRADIENT_NORM_MAX && loss > LOSS_EXPLODED * guessing;
+    if norm.is_finite() && !exploded {
+        return Ok(());
     }
+    Err(format!(
+        "the gradient's norm is {norm:.3e} at a loss of {loss:.4}, where guessing has {guessing:.4}; try a lower learning rate or a \
+         warm-up"
+    ))
 }
 
 /// One who knows how often each class comes, and nothing of the images.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Guesser {
     /// Loss on the training images, with the smoothing of labels.
-    loss: f64,
+    pub(super) loss: f64,
     /// Accuracy on the validation images that luck alone seldom reaches.
     accuracy: f64,
     /// Epochs before which nothing is expected.
@@ -109,10 +117,19 @@ mod tests {
 
     #[test]
     fn exploding_gradients_and_losses_that_are_no_number_are_named() {
-        assert!(of_step(1.0, None).is_ok() && of_step(1.0, Some(50.0)).is_ok());
-        assert!(of_step(f64::NAN, None).unwrap_err().contains("loss is NaN"));
-        assert!(of_step(1.0, Some(3e7)).unwrap_err().contains("3.000e7"));
-        assert!(of_step(1.0, Some(f64::INFINITY)).is_err());
+        let guessing = 2.3;
+        for (loss, norm) in [
+            (1.0, None),
+            (1.0, Some(50.0)),
+            (2.4, Some(3e9)),
+            (900.0, Some(50.0)),
+        ] {
+            assert!(of_step(loss, norm, guessing).is_ok(), "{loss} {norm:?}");
+        }
+        let evidence = |loss, norm| of_step(loss, norm, guessing).unwrap_err();
+        assert!(evidence(f64::NAN, None).contains("loss is NaN"));
+        assert!(evidence(60.0, Some(3e7)).contains("3.000e7 at a loss of 60.0000"));
+        assert!(evidence(1.0, Some(f64::INFINITY)).contains("norm is inf"));
     }
 
     #[test]

@@ -53,8 +53,9 @@ pub(crate) struct Run<'a> {
     pub(crate) standard: Standardisation,
     input: Input,
     augmenter: Option<Augmenter>,
-    /// What the net must beat; none where the images do not differ at all.
-    guesser: Option<Guesser>,
+    /// What the net must beat, where the images differ at all.
+    guesser: Guesser,
+    images_differ: bool,
     images: u64,
     pub(crate) steps: u64,
     pub(crate) curve: Vec<EpochPoint>,
@@ -84,7 +85,8 @@ impl<'a> Run<'a> {
             input: standard.on(shape, device)?,
             augmenter: Augmenter::new(&hyper.augment, shape, feeds.train.blocks(), device)?,
             standard,
-            guesser: (!moments.are_constant()).then_some(guesser),
+            guesser,
+            images_differ: !moments.are_constant(),
             images,
             steps: steps(images, hyper.batch_size.into()),
             curve: Vec::new(),
@@ -157,7 +159,10 @@ impl<'a> Run<'a> {
         });
         self.present = Present::default();
         observer.progress(&self.progress(epoch, self.steps, loss, Some(accuracy)));
-        let health = self.guesser.map_or(Ok(()), |guesser| guesser.check(&self.curve));
+        let health = match self.images_differ {
+            true => self.guesser.check(&self.curve),
+            false => Ok(()),
+        };
         health.map_err(|evidence| EngineError::Numeric {
             epoch,
             step: self.steps,
@@ -210,7 +215,8 @@ impl<'a> Run<'a> {
         let last = unseen.len() - 1;
         for (at, (one, loss)) in unseen.drain(..).zip(numbers).enumerate() {
             let norm = norm.filter(|_| at == last);
-            health::of_step(loss, norm).map_err(|evidence| self.numeric(one.step, evidence))?;
+            health::of_step(loss, norm, self.guesser.loss)
+                .map_err(|evidence| self.numeric(one.step, evidence))?;
             self.present.loss_sum += loss * one.images as f64;
             self.present.images += one.images;
         }
