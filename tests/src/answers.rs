@@ -5,7 +5,8 @@ use crate::sandbox::Sandbox;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The outcome of a build without what may differ: wall times, and under which attempt the weights lie.
+/// The outcome of a build without what may differ: wall times, bytes that a cache spares or not, and under which attempt
+/// the weights lie.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The chain: format, parent, round, bucket, accuracies, digest of the weights, curve.
@@ -40,7 +41,7 @@ impl Outcome {
         let mut chain = list(&status["chain"]);
         for link in &mut chain {
             let link = link.as_object_mut().expect("a link is an object");
-            for may_differ in ["seconds", "weights"] {
+            for may_differ in ["seconds", "bytes_read", "weights"] {
                 assert!(link.remove(may_differ).is_some(), "a link has {may_differ}");
             }
             assert!(

@@ -8,8 +8,16 @@ use std::path::Path;
 /// # Panics
 /// If a file cannot be written.
 pub fn class_folders(folder: &Path, count: u32, format: ImageFormat) {
+    in_classes(folder, &["checks", "stripes"], count, format);
+}
+
+/// Writes `count` images in turn into folders of these classes, of which a net can learn two at most.
+///
+/// # Panics
+/// If a file cannot be written.
+pub fn in_classes(folder: &Path, classes: &[&str], count: u32, format: ImageFormat) {
     for number in 0..count {
-        let class = ["checks", "stripes"][number as usize % 2];
+        let class = classes[number as usize % classes.len()];
         let folder = folder.join(class);
         std::fs::create_dir_all(&folder).expect("a class folder");
         let path = folder.join(format!("{number:03}.{}", format.extensions_str()[0]));

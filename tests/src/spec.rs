@@ -69,6 +69,33 @@ impl Spec {
             .with("training.validation_images", 200)
     }
 
+    /// The least that trains a chain: planes of 8×8 and 4×4 for images of 32×32, both trained, 16 images, one epoch.
+    ///
+    /// # Panics
+    /// Never: the text is a constant.
+    pub fn least() -> Spec {
+        Spec::tiny()
+            .with("space.samplings", vec!["1x1"])
+            .keeping(&[2, 1])
+            .with("training.epochs", 1)
+            .with("training.batch_size", 8)
+            .with("training.train_images", 16)
+            .with("training.validation_images", 8)
+            .with("training.test_images", 0)
+            .with("buckets.count", 1)
+            .with("buckets.sampled", 1)
+            .with("profile.batch", 4)
+    }
+
+    /// Limits the space to these keeps, and trains all of them if they are all of it.
+    pub fn keeping(self, keeps: &[u16]) -> Spec {
+        let list: Vec<Value> = keeps.iter().map(|&keep| i64::from(keep).into()).collect();
+        let mut table = Table::new();
+        table.insert("list".into(), list.into());
+        self.with("space.keeps", table)
+            .with("buckets.formats_per_bucket", keeps.len() as i64)
+    }
+
     /// Sets a field, named `table.key` or `key`.
     ///
     /// # Panics

@@ -4,7 +4,8 @@ use crate::answers::attempts;
 use crate::processes::within;
 use crate::programs::{PATIENCE, Said};
 use crate::sandbox::{Sandbox, files};
-use std::collections::BTreeMap;
+use imgcalc_shared::digest::Digest;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Tries to interrupt a build in the middle of a training.
@@ -62,6 +63,26 @@ impl Epochs {
 pub fn checkpoints(sandbox: &Sandbox, base: &str) -> Vec<PathBuf> {
     let mut found = sandbox.objects(base, "tasks/", ".safetensors");
     found.retain(|path| path.display().to_string().contains("/checkpoint-"));
+    found
+}
+
+/// Digests of the weights that lie in a base, by the task that wrote them, the baseline's too. An attempt that was killed
+/// after it had written them leaves its own: they must be the same.
+///
+/// # Panics
+/// If an object cannot be read.
+pub fn weights(sandbox: &Sandbox, base: &str) -> BTreeMap<String, BTreeSet<Digest>> {
+    let tasks = sandbox.path(base).join("tasks");
+    let mut found: BTreeMap<String, BTreeSet<Digest>> = BTreeMap::new();
+    for file in sandbox.objects(base, "tasks/", ".safetensors") {
+        let is_weights = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("weights-");
+        let task = file.strip_prefix(&tasks).ok().and_then(|key| key.iter().next());
+        if let (Some(task), true) = (task, file.file_name().is_some_and(is_weights)) {
+            let bytes = std::fs::read(&file).expect("weights can be read");
+            let digests = found.entry(task.to_string_lossy().into_owned()).or_default();
+            digests.insert(Digest::of(&bytes));
+        }
+    }
     found
 }
 

@@ -71,6 +71,24 @@ fn a_spec_that_cannot_be_built_names_field_value_and_what_is_allowed() {
             &["training.augment.horizontal_flip = 2", "from 0 to 1"],
         ),
         (
+            "training.augment",
+            table("chroma = 0.2"),
+            &[
+                "training.augment.chroma = 0.2",
+                "1-channel images have no colour",
+                "set it to 0",
+            ],
+        ),
+        (
+            "training.augment",
+            table("translation = 0.2"),
+            &[
+                "training.augment.translation = 0.2",
+                "4 × 4 blocks of format 1x1-b8-",
+                "use 0 or at least 0.25",
+            ],
+        ),
+        (
             "training.start",
             table("weights = \"imagenet\""),
             &[

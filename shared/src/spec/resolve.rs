@@ -211,7 +211,7 @@ impl Spec {
         )?;
         let channels = surroundings.dataset.channels;
         let allowed = format!(
-            "the script takes images of {} channels and those of {:?} have {channels}: export the net again with              --channels {channels}, or import the dataset with as many as the script takes",
+            "the script takes images of {} channels and those of {:?} have {channels}: export the net again with --channels {channels}, or import the dataset with as many as the script takes",
             facts.channels, self.dataset
         );
         ensure(facts.channels == channels, "net.script", &value, &allowed)?;
