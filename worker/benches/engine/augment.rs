@@ -19,9 +19,11 @@ const SECONDS_QUICK: f64 = 0.1;
 /// The ways of the peer.
 const WAYS: [&str; 3] = ["each", "batch", "plain"];
 
-/// A name, its strength, and ours with only it. Flips and turns happen to every image: otherwise half the work would
-/// be none.
-const AUGMENTATIONS: [(&str, f64, fn(f64) -> Augment); 9] = [
+/// A name, its strength, and ours with only it.
+type Augmentation = (&'static str, f64, fn(f64) -> Augment);
+
+/// Flips and turns happen to every image: otherwise half the work would be none.
+const AUGMENTATIONS: [Augmentation; 9] = [
     ("horizontal_flip", 1.0, |s| Augment {
         horizontal_flip: s,
         ..Augment::default()

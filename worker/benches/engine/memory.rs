@@ -14,9 +14,11 @@ use std::process::{Command, Stdio};
 pub const CHILD: &str = "--train-and-tell-memory";
 
 const FORMAT: &str = "1x1-b8-k8-q20";
-/// Sides the pictures are scaled to: planes grow with their square.
-const SIDES: [u32; 3] = [64, 128, 256];
-const SIDES_QUICK: [u32; 2] = [64, 128];
+/// Side the pictures are scaled to.
+const SIDE: u32 = 64;
+/// How often each picture comes in the training that is larger than its window.
+const TIMES: u32 = 6;
+const TIMES_QUICK: u32 = 2;
 /// Of a training whose planes are nothing beside libtorch.
 const FEW_IMAGES: u32 = 64;
 /// Small, as the net is: activations are not what is measured.
@@ -26,6 +28,8 @@ const BATCH: u32 = 8;
 struct Ask {
     base: String,
     training: Training,
+    /// Bytes of images at hand; those there usually are unless given.
+    window_bytes: Option<u64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,41 +54,51 @@ pub fn run(bench: &Bench) -> anyhow::Result<()> {
             "images/s",
         ],
     );
-    let sides = if bench.choice.quick {
-        &SIDES_QUICK[..]
-    } else {
-        &SIDES[..]
-    };
+    let times = if bench.choice.quick { TIMES_QUICK } else { TIMES };
+    let few = Imported::new(bench, SIDE, &[FORMAT])?;
+    let many = Imported::repeated(bench, SIDE, &[FORMAT], times)?;
+    let all = |imported: &Imported| imported.manifest.splits.train;
+    let rows = [
+        (&few, FEW_IMAGES, false),
+        (&few, all(&few), false),
+        (&many, all(&many), false),
+        (&many, all(&many), true),
+    ];
     let mut least = f64::NAN;
-    for (nth, &side) in sides.iter().enumerate() {
-        let imported = Imported::new(bench, side, &[FORMAT])?;
-        let all = imported.manifest.splits.train;
-        let few = (nth == 0).then_some(FEW_IMAGES);
-        for images in few.into_iter().chain([all]) {
-            bench.progress(&format!("memory: {images} images of {side}×{side}"));
-            let answer = measure(bench, &imported, images)?;
-            let values = f64::from(images + VALIDATION_IMAGES) * 3.0 * f64::from(side * side);
-            let planes = 2.0 * values;
-            if least.is_nan() {
-                least = answer.host_bytes;
-            }
-            table.row(
-                format!("{images} images of {side}×{side}"),
-                [
-                    mebibytes(planes),
-                    mebibytes(answer.host_bytes),
-                    ratio((answer.host_bytes - least) / planes),
-                    answer.device_bytes.map_or("–".into(), mebibytes),
-                    short(answer.images_per_second),
-                ],
-            );
+    for (imported, images, windowed) in rows {
+        bench.progress(&format!("memory: {images} images of {SIDE}×{SIDE}"));
+        // Less than a row group is a row group.
+        let answer = measure(bench, imported, images, windowed.then_some(1))?;
+        let planes = 2.0 * f64::from(images + VALIDATION_IMAGES) * 3.0 * f64::from(SIDE * SIDE);
+        if least.is_nan() {
+            least = answer.host_bytes;
         }
+        let row_group = imported.manifest.row_group;
+        let seen = match windowed {
+            true => format!("in windows of {row_group}"),
+            false => "at hand".to_string(),
+        };
+        table.row(
+            format!("{images} images, {seen}"),
+            [
+                mebibytes(planes),
+                mebibytes(answer.host_bytes),
+                ratio((answer.host_bytes - least) / planes),
+                answer.device_bytes.map_or("–".into(), mebibytes),
+                short(answer.images_per_second),
+            ],
+        );
     }
     table.print();
     Ok(())
 }
 
-fn measure(bench: &Bench, imported: &Imported, images: u32) -> anyhow::Result<Answer> {
+fn measure(
+    bench: &Bench,
+    imported: &Imported,
+    images: u32,
+    window_bytes: Option<u64>,
+) -> anyhow::Result<Answer> {
     let ask = Ask {
         base: imported.url.clone(),
         training: Training {
@@ -100,6 +114,7 @@ fn measure(bench: &Bench, imported: &Imported, images: u32) -> anyhow::Result<An
             seed: u64::from(images),
             threads: bench.choice.threads,
         },
+        window_bytes,
     };
     let output = Command::new(std::env::current_exe()?)
         .args([CHILD, &serde_json::to_string(&ask)?])
@@ -120,6 +135,9 @@ pub fn child(ask: &str) -> anyhow::Result<()> {
     let gpu = imgcalc_engine::load_cuda();
     let before = device::memory_used().filter(|_| gpu);
     let mut context = ours::context(&ask.base, ask.training.threads)?;
+    if let Some(window_bytes) = ask.window_bytes {
+        context = context.with_window_bytes(window_bytes);
+    }
     let trained = ask.training.run(&mut context)?;
     let answer = Answer {
         host_bytes: largest_memory()?,

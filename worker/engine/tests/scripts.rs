@@ -80,7 +80,7 @@ fn weights_of_a_script_are_handed_to_images_of_another_size_and_predict() {
         let right = pairs.filter(|(found, label)| found == label).count();
         assert_eq!(right as f64 / found.len() as f64, trained.accuracy);
     }
-    let other = predict(&script("normed"), &first.weights, &large.validation, CLASSES);
+    let other = predict(script("normed"), &first.weights, &large.validation, CLASSES);
     assert!(matches!(other, Err(EngineError::BadWeights(_))));
 }
 
@@ -146,5 +146,5 @@ fn weights_of_a_script_are_a_file_for_that_script_alone() {
     );
     let init = Init::File(&trained.weights);
     assert!(train(&net, &gentle(1), &small(5, 1), init, None, &mut Keeper::default()).is_ok());
-    assert!(weights_file_of(&script("swin"), known, &trained.weights).is_err());
+    assert!(weights_file_of(script("swin"), known, &trained.weights).is_err());
 }

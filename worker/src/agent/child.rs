@@ -76,6 +76,8 @@ impl Runner {
             .args(["--checkpoint-seconds-max", &seconds(recipe.cadence.max)])
             // Idle threads that spin take the cores from other workers.
             .env("OMP_WAIT_POLICY", "PASSIVE")
+            // Without it cuBLAS has no deterministic algorithms, which a training may ask for.
+            .env("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
             .env("OMP_NUM_THREADS", &threads)
             // A training allocates the same few megabytes over and over; glibc would give each back to the kernel and
             // fault it in again, which costs a tenth to a fifth of a training's time on a CPU. 32 MiB is the largest
