@@ -86,7 +86,7 @@ bench-engine: setup
 	@tests/setup/python.sh pytorch
 	@$(if $(PHOTOS),:,tests/setup/photos.sh)
 	PHOTOS="$(abspath $(PHOTOS))" NETS="$(NETS)" THREADS="$(THREADS)" QUICK="$(QUICK)" \
-		cargo bench -p imgcalc-worker --bench engine -- $(SECTIONS)
+		cargo bench --workspace --bench engine -- $(SECTIONS)
 
 clean-demo:
 	rm -rf $(DEMO)

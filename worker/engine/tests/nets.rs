@@ -2,9 +2,9 @@
 
 mod support;
 
-use imgcalc_engine::{Init, TrainData, Trained, Wish, train};
+use imgcalc_engine::{Init, TrainData, Wish, train};
 use imgcalc_shared::net::facts;
-use imgcalc_shared::training::{Hyper, InputShape, Net};
+use imgcalc_shared::training::{Augment, Hyper, InputShape, Net, Optimizer};
 use support::*;
 
 /// 8 images are two steps of an epoch.
@@ -30,45 +30,66 @@ fn small(height: u16, width: u16, channels: u16) -> TrainData {
     }
 }
 
-fn gentle(epochs: u32) -> Hyper {
+/// Everything that is drawn at random, by either optimiser.
+fn hyper_of(optimizer: Optimizer, augment: Augment) -> Hyper {
     Hyper {
-        learning_rate: 0.01,
+        learning_rate: if optimizer == Optimizer::AdamW { 1e-3 } else { 0.01 },
         batch_size: 4,
-        ..hyper(epochs)
+        optimizer,
+        augment,
+        ..hyper(2)
     }
 }
 
-fn trained(net: &Net, data: &TrainData, keeper: &mut Keeper, resume: Option<&[u8]>) -> Trained {
-    train(net, &gentle(2), data, Init::Scratch, resume, keeper).unwrap()
+/// All nine, of images of 4 × 4 places.
+fn every_augmentation() -> Augment {
+    Augment {
+        horizontal_flip: 0.5,
+        vertical_flip: 0.5,
+        rotation: 0.5,
+        crop: 0.5,
+        translation: 0.25,
+        cutout: 0.25,
+        brightness: 0.1,
+        contrast: 0.2,
+        chroma: 0.3,
+    }
 }
 
 fn trains_and_resumes_bit_for_bit(net: Net) {
     setup();
-    let data = small(12, 20, 3);
     let keeper = |at| Keeper {
         at,
         ..Keeper::default()
     };
     // Large nets have large checkpoints: only one is written, between two steps.
     let quiet = vec![(place(1, 0), Wish::GoOn), (place(2, 0), Wish::GoOn)];
-    let mut kept = keeper([vec![(place(0, 1), Wish::Checkpoint)], quiet.clone()].concat());
-    let whole = trained(&net, &data, &mut kept, None);
-    assert!(
-        whole
-            .curve
-            .iter()
-            .all(|point| point.loss.is_finite() && point.loss > 0.0)
-    );
-    let shape = data.train.shape;
-    assert_eq!(whole.parameters, facts(&net, shape, CLASSES).unwrap().parameters);
-    let [(_, checkpoint)] = kept.checkpoints.as_slice() else {
-        panic!("{} checkpoints", kept.checkpoints.len());
-    };
-    let resumed = trained(&net, &data, &mut keeper(quiet.clone()), Some(checkpoint));
-    assert!(resumed == whole);
-    // One value an image, in one channel.
-    let smallest = trained(&net, &small(1, 1, 1), &mut keeper(quiet), None);
-    assert!(smallest.loss.is_finite());
+    let data = small(16, 16, 3);
+    for optimizer in [Optimizer::Sgd, Optimizer::AdamW] {
+        let hyper = hyper_of(optimizer, every_augmentation());
+        let trained = |keeper: &mut Keeper, resume: Option<&[u8]>| {
+            train(&net, &hyper, &data, Init::Scratch, resume, keeper).unwrap()
+        };
+        let mut kept = keeper([vec![(place(0, 1), Wish::Checkpoint)], quiet.clone()].concat());
+        let whole = trained(&mut kept, None);
+        let losses = whole.curve.iter().map(|point| point.loss);
+        assert!(losses.into_iter().all(|loss| loss.is_finite() && loss > 0.0));
+        let shape = data.train.shape;
+        assert_eq!(whole.parameters, facts(&net, shape, CLASSES).unwrap().parameters);
+        let [(_, checkpoint)] = kept.checkpoints.as_slice() else {
+            panic!("{} checkpoints", kept.checkpoints.len());
+        };
+        let resumed = trained(&mut keeper(quiet.clone()), Some(checkpoint));
+        assert!(resumed == whole, "{optimizer:?}");
+    }
+    // Neither square nor large, and one value an image, in one channel.
+    for (height, width, channels) in [(12, 20, 3), (1, 1, 1)] {
+        let hyper = hyper_of(Optimizer::Sgd, Augment::default());
+        let data = small(height, width, channels);
+        let mut keeper = keeper(quiet.clone());
+        let trained = train(&net, &hyper, &data, Init::Scratch, None, &mut keeper).unwrap();
+        assert!(trained.loss.is_finite());
+    }
 }
 
 #[test]
