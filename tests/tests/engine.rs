@@ -6,7 +6,7 @@ use imgcalc_shared::chain::Strategy;
 use imgcalc_tests::answers::{Outcome, list, number, text};
 use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
 use imgcalc_tests::images;
-use imgcalc_tests::processes::{self, Process, Role, within};
+use imgcalc_tests::processes::{self, Role, within};
 use imgcalc_tests::profile;
 use imgcalc_tests::programs::{self, PATIENCE, Running};
 use imgcalc_tests::sandbox::Sandbox;
@@ -400,7 +400,7 @@ fn assert_kills_change_nothing(spec: &Spec, every_step: bool) {
             sandbox.assert_nothing_runs("the death of the build");
             build = start(&sandbox, every_step);
         } else {
-            let victim = victim(&sandbox, role, &mut dice);
+            let victim = sandbox.a_process(role, &mut dice);
             processes::kill(victim.unwrap_or_else(|| panic!("no {role:?} to kill{replay}")));
         }
     }
@@ -419,18 +419,6 @@ fn assert_kills_change_nothing(spec: &Spec, every_step: bool) {
         logs.contains("goes on from a checkpoint"),
         "nothing was begun anew{replay}\n{logs}"
     );
-}
-
-/// A process of this role, waited for.
-fn victim(sandbox: &Sandbox, role: Role, dice: &mut Dice) -> Option<Process> {
-    let mut found = Vec::new();
-    within(PATIENCE, || {
-        found = sandbox.processes();
-        found.retain(|process| process.role == role);
-        !found.is_empty()
-    });
-    let at = dice.below(found.len().max(1) as u64) as usize;
-    found.get(at).copied()
 }
 
 #[test]
