@@ -6,8 +6,10 @@ use crate::sandbox::Sandbox;
 use crate::spec::Spec;
 use imgcalc_shared::envelope;
 use imgcalc_shared::format::{Format, Size};
+use imgcalc_shared::net;
 use imgcalc_shared::profile::{Access, AccessProfile, Timing};
 use imgcalc_shared::task::{Outcome, Task};
+use imgcalc_shared::training::Net;
 use serde::{Deserialize, Serialize};
 
 /// What `imgcalc profile export` writes.
@@ -47,15 +49,32 @@ pub fn made_up(sandbox: &Sandbox, spec: &Spec, out: &str) {
     assert!(refusal.contains("answer.times_us"), "{refusal}");
     sandbox.ask(&data_dir, &["profile", "export", "--out", out]).ok();
 
-    let path = sandbox.path(out);
-    let measured = std::fs::read(&path).expect("an exported profile");
+    rewrite(sandbox, out, out, |record| invent(&mut record.outcome));
+}
+
+/// Writes to `out` what a made-up profile says, as if it were of builds of another net.
+///
+/// # Panics
+/// If the net cannot be counted.
+pub fn for_net(sandbox: &Sandbox, profile: &str, other: &Net, out: &str) {
+    rewrite(sandbox, profile, out, |record| {
+        let Record { task, outcome } = record;
+        if let (Task::ProfileExecute { net, classes, .. }, Outcome::ProfileExecute(profile)) = (task, outcome)
+        {
+            let classes = u16::try_from(*classes).expect("a dataset of tests has few classes");
+            let parameters = net::parameters(other, profile.shape.channels, classes);
+            (*net, profile.parameters) = (other.clone(), parameters.expect("the net can be"));
+        }
+    });
+}
+
+fn rewrite(sandbox: &Sandbox, from: &str, to: &str, change: impl FnMut(&mut Record)) {
+    let bytes = std::fs::read(sandbox.path(from)).expect("a profile");
     let mut records: Vec<Record> =
-        envelope::open(PROFILE.0, PROFILE.1, &measured).expect("an exported profile can be read");
-    for record in &mut records {
-        invent(&mut record.outcome);
-    }
+        envelope::open(PROFILE.0, PROFILE.1, &bytes).expect("an exported profile can be read");
+    records.iter_mut().for_each(change);
     let bytes = envelope::seal(PROFILE.0, PROFILE.1, &records);
-    std::fs::write(&path, bytes).expect("a profile can be written");
+    std::fs::write(sandbox.path(to), bytes).expect("a profile can be written");
 }
 
 /// Replaces every time by one that depends on nothing but what was measured.

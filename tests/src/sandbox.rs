@@ -1,7 +1,8 @@
 //! The folder of one test: bases, specs, data directories. Builds of one test binary take turns, so that two cores
 //! are not shared by several and times mean something.
 
-use crate::processes::{self, MARK_VARIABLE, Process, within};
+use crate::dice::Dice;
+use crate::processes::{self, MARK_VARIABLE, Process, Role, within};
 use crate::programs::{self, PATIENCE, Running, Said};
 use crate::spec::Spec;
 use serde_json::Value;
@@ -139,6 +140,18 @@ impl Sandbox {
     /// What runs on behalf of this test.
     pub fn processes(&self) -> Vec<Process> {
         processes::marked(&self.mark)
+    }
+
+    /// One of the processes of a role, as soon as there is any.
+    pub fn a_process(&self, role: Role, dice: &mut Dice) -> Option<Process> {
+        let mut found = Vec::new();
+        within(PATIENCE, || {
+            found = self.processes();
+            found.retain(|process| process.role == role);
+            !found.is_empty()
+        });
+        let at = dice.below(found.len().max(1) as u64) as usize;
+        found.get(at).copied()
     }
 
     /// Nothing may be left running soon.

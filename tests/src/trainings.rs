@@ -86,6 +86,24 @@ pub fn weights(sandbox: &Sandbox, base: &str) -> BTreeMap<String, BTreeSet<Diges
     found
 }
 
+/// The arrays of a file of weights, all of 32-bit floats, by name.
+///
+/// # Panics
+/// If it is none.
+pub fn arrays(weights: &Path) -> BTreeMap<String, Vec<f32>> {
+    let bytes = std::fs::read(weights).expect("weights can be read");
+    // Length of the header, header, arrays.
+    let (length, rest) = bytes.split_first_chunk().expect("a length");
+    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header).expect("a header");
+    let array = |(name, about): (String, serde_json::Value)| {
+        let at = |end: usize| Some(about["data_offsets"][end].as_u64()? as usize);
+        let (floats, _) = data[at(0)?..at(1)?].as_chunks();
+        Some((name, floats.iter().copied().map(f32::from_le_bytes).collect()))
+    };
+    header.into_iter().filter_map(array).collect()
+}
+
 /// Starts a build and interrupts it in the middle of a training: what it said, and the checkpoints that this leaves.
 /// A training may be over before the interrupt arrives; then the build goes on, and the next one is tried.
 ///

@@ -48,14 +48,7 @@ fn pick(sandbox: &Sandbox, build: &Running, role: Role, dice: &mut Dice) -> Opti
             role,
         });
     }
-    let mut found = Vec::new();
-    within(PATIENCE, || {
-        found = sandbox.processes();
-        found.retain(|process| process.role == role);
-        !found.is_empty()
-    });
-    let at = dice.below(found.len().max(1) as u64) as usize;
-    found.get(at).copied()
+    sandbox.a_process(role, dice)
 }
 
 /// Each task was done by its last attempt, the others failed, and every token is accounted for.
