@@ -193,6 +193,7 @@ impl imgcalc_engine::Observer for Watch<'_> {
             step = progress.step,
             steps = progress.steps,
             images_per_second = progress.images_per_second,
+            device_free_bytes = imgcalc_engine::device_memory().map(|memory| memory.free_bytes),
             "trains"
         );
         if progress.accuracy.is_some() {
