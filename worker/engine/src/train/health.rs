@@ -10,7 +10,9 @@ const GRADIENT_NORM_MAX: f64 = 1e6;
 /// Times the loss of a guesser above which a loss has exploded.
 const LOSS_EXPLODED: f64 = 20.0;
 /// Epochs after the warm-up in which a net must have learned something.
-const EPOCHS_TO_LEARN: usize = 5;
+const EPOCHS_TO_LEARN: u64 = 5;
+/// And steps: epochs of few images say little, and a healthy training must never be taken for a dead one.
+const STEPS_TO_LEARN: u64 = 1000;
 /// Share of a guesser's loss below which a net has learned something.
 const LOSS_LEARNED: f64 = 0.99;
 /// Standard errors by which an accuracy must be above a guesser's.
@@ -44,11 +46,12 @@ pub(super) struct Guesser {
     /// Accuracy on the validation images that luck alone seldom reaches.
     accuracy: f64,
     /// Epochs before which nothing is expected.
-    warmup: usize,
+    epochs: u64,
 }
 
 impl Guesser {
-    pub(super) fn new(train: &[u16], validation: &[u16], classes: u16, hyper: &Hyper) -> Self {
+    /// Of a training whose epochs have so many steps.
+    pub(super) fn new(train: &[u16], validation: &[u16], classes: u16, hyper: &Hyper, steps: u64) -> Self {
         let shares = shares(train, classes);
         let smooth =
             |share: f64| (1.0 - hyper.label_smoothing) * share + hyper.label_smoothing / f64::from(classes);
@@ -65,18 +68,17 @@ impl Guesser {
         Guesser {
             loss: shares.into_iter().map(|share| entropy(smooth(share))).sum(),
             accuracy: share + DEVIATIONS * error,
-            warmup: hyper.warmup_epochs as usize,
+            epochs: u64::from(hyper.warmup_epochs) + EPOCHS_TO_LEARN.max(STEPS_TO_LEARN.div_ceil(steps)),
         }
     }
 
     /// Whether the net, after the last epoch of this curve, is still no better. It follows from the curve alone, so a resumed
     /// training finds the same.
     pub(super) fn check(&self, curve: &[EpochPoint]) -> Result<(), String> {
-        let expected = curve.len().saturating_sub(self.warmup);
         let guesses =
             |point: &EpochPoint| point.accuracy <= self.accuracy && point.loss >= LOSS_LEARNED * self.loss;
         match curve.last() {
-            Some(last) if expected >= EPOCHS_TO_LEARN && curve.iter().all(guesses) => Err(format!(
+            Some(last) if curve.len() as u64 >= self.epochs && curve.iter().all(guesses) => Err(format!(
                 "after {} epochs accuracy {:.2} % and loss {:.4} are those of one who guesses by the frequency of classes \
                  (at most {:.2} %, {:.4}); try another learning rate",
                 curve.len(),
@@ -137,14 +139,15 @@ mod tests {
         // Half of the images are of class 0: entropy of (1/2, 1/4, 1/4) is 1.04 nats.
         let train = [0, 0, 1, 2].repeat(10);
         let validation = [0, 0, 1, 2].repeat(25);
-        let guesser = |warmup_epochs, label_smoothing| {
+        let guesser_of = |warmup_epochs, label_smoothing, steps| {
             let hyper = Hyper {
                 warmup_epochs,
                 label_smoothing,
                 ..Hyper::default()
             };
-            Guesser::new(&train, &validation, 3, &hyper)
+            Guesser::new(&train, &validation, 3, &hyper, steps)
         };
+        let guesser = |warmup_epochs, label_smoothing| guesser_of(warmup_epochs, label_smoothing, 200);
         let dead = [(1.04, 0.5); 6];
         assert!(guesser(0, 0.0).check(&curve(&dead[..4])).is_ok());
         let evidence = guesser(0, 0.0).check(&curve(&dead[..5])).unwrap_err();
@@ -153,6 +156,9 @@ mod tests {
             "{evidence}"
         );
         assert!(guesser(2, 0.0).check(&curve(&dead)).is_ok());
+        // 6 epochs of 199 steps reach 1,000, 5 do not.
+        assert!(guesser_of(0, 0.0, 199).check(&curve(&dead[..5])).is_ok());
+        assert!(guesser_of(0, 0.0, 199).check(&curve(&dead)).is_err());
         // One epoch in which it was better than that will do; so will a loss that has fallen.
         let mut alive = dead;
         alive[1].1 = 0.7;

@@ -76,7 +76,8 @@ impl<'a> Run<'a> {
         let standard = moments.standardisation();
         let (train, validation) = (feeds.train.labels(), feeds.validation.labels());
         let images = train.len() as u64;
-        let guesser = Guesser::new(train, validation, feeds.classes, hyper);
+        let steps = steps(images, hyper.batch_size.into());
+        let guesser = Guesser::new(train, validation, feeds.classes, hyper, steps);
         Ok(Run {
             hyper,
             identity: Identity::new(net.net(), hyper, feeds),
@@ -88,7 +89,7 @@ impl<'a> Run<'a> {
             guesser,
             images_differ: !moments.are_constant(),
             images,
-            steps: steps(images, hyper.batch_size.into()),
+            steps,
             curve: Vec::new(),
             present: Present::default(),
             images_here: 0,
