@@ -122,6 +122,12 @@ impl Search {
                 format!("does not suffice for one trial; raise it to {max} or more, or lower epochs.max");
             ensure(epochs >= u64::from(max), "budget.epochs", epochs, &allowed)?;
         }
+        if let (Some(epochs), Algorithm::Pbt { population, interval }) = (self.budget.epochs, self.algorithm)
+        {
+            let least = u64::from(population) * u64::from(interval);
+            let allowed = format!("does not suffice to start the population; raise it to {least} or more");
+            ensure(epochs >= least, "budget.epochs", epochs, &allowed)?;
+        }
         let Some(trainings) = self.budget.trainings else {
             return Ok(());
         };

@@ -238,3 +238,115 @@ impl std::fmt::Display for Origin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACE: Place = Place {
+        at: 3,
+        score: Some(0.75),
+        rank: 4,
+        of: 9,
+        kept: 3,
+    };
+
+    fn point() -> Point {
+        serde_json::from_str(r#"{"rate":0.1}"#).unwrap()
+    }
+
+    #[test]
+    fn decisions_are_written_as_they_always_were() {
+        // A record is replayed years later: a change here needs a reader of what was written before.
+        let start = Decision::Start {
+            trial: TrialId(7),
+            point: point(),
+            until: 3,
+        };
+        let promote = Decision::Promote {
+            trial: TrialId(7),
+            until: 9,
+        };
+        let copy = Decision::Copy {
+            from: TrialId(1),
+            at: 3,
+            to: TrialId(7),
+            point: point(),
+            until: 6,
+        };
+        for (decision, json, words) in [
+            (
+                start,
+                r#"{"start":{"trial":7,"point":{"rate":0.1},"until":3}}"#,
+                "start trial 7 until epoch 3 with rate = 0.1",
+            ),
+            (
+                promote,
+                r#"{"promote":{"trial":7,"until":9}}"#,
+                "promote trial 7 until epoch 9",
+            ),
+            (
+                Decision::Stop { trial: TrialId(7) },
+                r#"{"stop":{"trial":7}}"#,
+                "stop trial 7",
+            ),
+            (
+                copy,
+                r#"{"copy":{"from":1,"at":3,"to":7,"point":{"rate":0.1},"until":6}}"#,
+                "copy trial 1 of epoch 3 to trial 7, which goes on until epoch 6 with rate = 0.1",
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&decision).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Decision>(json).unwrap(), decision);
+            assert_eq!(decision.to_string(), words);
+        }
+    }
+
+    #[test]
+    fn reasons_say_the_numbers_behind_them() {
+        let room = |origin: Origin| Why::Room { origin, bracket: 2 }.to_string();
+        let modelled = Origin::Modelled {
+            at: 9,
+            results: 12,
+            good: 5,
+            log_ratio: 0.0,
+        };
+        assert_eq!(
+            room(modelled),
+            "room for a trial in bracket 2: the model of 12 results at epoch 9 finds it 1.000 times as likely among \
+             the best 5 as among the others"
+        );
+        let few = Origin::TooFewResults {
+            results: 4,
+            needed: 7,
+        };
+        assert!(room(few).ends_with("a model needs 7 results at one epoch, and there are 4"));
+        assert!(room(Origin::Grid { index: 4, count: 9 }).ends_with("point 5 of the grid's 9"));
+        assert_eq!(
+            Why::NotAmongBest(PLACE).to_string(),
+            "rank 4 of 9 at epoch 3 (score 0.7500), of which 3 go on: it does not"
+        );
+        let outdone = Why::Outdone {
+            place: PLACE,
+            score_from: 0.9,
+            rank_from: 1,
+        };
+        assert!(
+            outdone
+                .to_string()
+                .ends_with("takes over the weights of rank 1 (score 0.9000)")
+        );
+        let failed = Place { score: None, ..PLACE };
+        assert!(
+            Why::NotAmongBest(failed)
+                .to_string()
+                .starts_with("failed before epoch 3")
+        );
+        let json = serde_json::to_string(&outdone).unwrap();
+        assert_eq!(
+            json,
+            r#"{"outdone":{"place":{"at":3,"score":0.75,"rank":4,"of":9,"kept":3},"score_from":0.9,"rank_from":1}}"#
+        );
+        assert_eq!(serde_json::from_str::<Why>(&json).unwrap(), outdone);
+    }
+}

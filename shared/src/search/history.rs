@@ -2,6 +2,7 @@
 
 use super::{Decision, Point};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Name of a trial: its place in the order of starts, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,8 +49,8 @@ pub struct Trial {
 /// A stretch of a trial between two decisions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Leg {
-    /// What it is trained with.
-    pub point: Point,
+    /// What it is trained with; shared, for a history is copied to look ahead.
+    pub point: Arc<Point>,
     /// Whose weights, at which epoch, it began with, where they were not its own.
     pub copied: Option<(TrialId, u32)>,
     /// The epoch it goes on from.
@@ -214,7 +215,7 @@ impl History {
                 if best.as_ref().is_none_or(|best| score > best.score) {
                     best = Some(Best {
                         trial,
-                        point: leg.point.clone(),
+                        point: Point::clone(&leg.point),
                         at: leg.until,
                         score,
                     });
@@ -232,7 +233,7 @@ impl History {
                     return Err(HistoryError::NotNext { trial: *trial, next });
                 }
                 let leg = Leg {
-                    point: point.clone(),
+                    point: Arc::new(point.clone()),
                     copied: None,
                     after: 0,
                     until: *until,
@@ -249,7 +250,7 @@ impl History {
             }
             Decision::Promote { trial, until } => {
                 let paused = self.paused(*trial, *until)?;
-                let point = paused.point().clone();
+                let point = Arc::clone(&paused.legs[paused.legs.len() - 1].point);
                 paused.legs.push(Leg {
                     point,
                     copied: None,
@@ -271,7 +272,7 @@ impl History {
                     return Err(HistoryError::NoCheckpoint { from: *from, at: *at });
                 }
                 let paused = self.paused(*to, *until)?;
-                let (point, copied) = (point.clone(), Some((*from, *at)));
+                let (point, copied) = (Arc::new(point.clone()), Some((*from, *at)));
                 paused.legs.push(Leg {
                     point,
                     copied,

@@ -15,6 +15,7 @@
 
 use super::draw::Draws;
 use super::{Decided, Decision, Domain, History, Parameters, Place, Point, Trial, TrialId, Value, Why};
+use std::sync::Arc;
 
 /// The part of the population that is replaced, and that it is replaced from.
 const TRUNCATION: f64 = 0.2;
@@ -104,7 +105,7 @@ impl Population<'_> {
                 trial,
                 at: leg.until,
                 score,
-                point: leg.point.clone(),
+                point: Arc::clone(&leg.point),
             })
         };
         let mut judged: Vec<Judged> = history.trials().filter_map(judge).collect();
@@ -117,7 +118,7 @@ struct Judged {
     trial: TrialId,
     at: u32,
     score: f64,
-    point: Point,
+    point: Arc<Point>,
 }
 
 fn explored(parameters: &Parameters, from: &Point, draws: &mut Draws) -> Point {

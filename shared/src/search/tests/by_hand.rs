@@ -139,6 +139,67 @@ fn hyperband_halves_a_bracket_as_by_hand_and_stops_whoever_stays_behind() {
 }
 
 #[test]
+fn a_trial_that_fails_while_it_waits_holds_up_no_bracket() {
+    let search = search(LINE, Algorithm::Hyperband { eta: 3 }, 1, 9);
+    let mut history = History::default();
+    let take = |history: &mut History| {
+        for next in search.decide(history, 9 - history.running()) {
+            history.push(&Event::Decided(next.decision)).unwrap();
+        }
+    };
+    take(&mut history);
+    for trial in 0..9 {
+        history.push(&reported(trial, 1, f64::from(trial))).unwrap();
+    }
+    // Trials 6, 7 and 8 are to go on, and the last of them cannot.
+    history.push(&Event::Failed { trial: TrialId(8) }).unwrap();
+    take(&mut history);
+    for trial in 6..8 {
+        history.push(&reported(trial, 3, f64::from(trial))).unwrap();
+    }
+    let next = search.decide(&history, 1);
+    let place = Place {
+        at: 3,
+        score: Some(6.0),
+        rank: 2,
+        of: 3,
+        kept: 1,
+    };
+    assert_eq!(next[0].why, Why::NotAmongBest(place));
+    assert_eq!(
+        next[1].decision,
+        Decision::Promote {
+            trial: TrialId(7),
+            until: 9
+        }
+    );
+    assert_eq!(search.places(&history, TrialId(7)).len(), 2);
+}
+
+#[test]
+fn a_trial_that_waits_can_be_asked_where_it_stands() {
+    let search = search(LINE, Algorithm::Asha { eta: 3 }, 1, 9);
+    let (history, _) = followed(&search, &[0.1, 0.9, 0.5, 0.2, 0.8, 0.3], 6);
+    let place = |at, score, rank, of, kept| Place {
+        at,
+        score: Some(score),
+        rank,
+        of,
+        kept,
+    };
+    assert_eq!(search.places(&history, TrialId(2)), [place(1, 0.5, 3, 5, 1)]);
+    assert_eq!(
+        search.places(&history, TrialId(1)),
+        [place(1, 0.9, 1, 5, 1), place(3, 0.9, 1, 1, 0)]
+    );
+    let random = Search {
+        algorithm: Algorithm::Random {},
+        ..search
+    };
+    assert!(random.places(&history, TrialId(1)).is_empty());
+}
+
+#[test]
 fn stops_need_no_free_slot() {
     let search = search(LINE, Algorithm::Hyperband { eta: 3 }, 1, 9);
     let mut history = History::default();

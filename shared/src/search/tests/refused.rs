@@ -71,6 +71,11 @@ fn what_cannot_be_names_the_field_and_the_remedy() {
             "raise it to 81",
         ),
         (
+            "algorithm = { name = \"pbt\", interval = 5 }\nbudget = { epochs = 99 }",
+            "budget.epochs = 99",
+            "raise it to 100",
+        ),
+        (
             "algorithm = { name = \"random\" }\nbudget = { trainings = 0 }",
             "budget.trainings = 0",
             "raise it to 1",

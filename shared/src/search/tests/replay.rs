@@ -94,7 +94,7 @@ fn driven(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn every_prefix_of_every_record_decides_what_followed_it(
