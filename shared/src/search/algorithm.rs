@@ -118,7 +118,7 @@ fn one() -> u32 {
     1
 }
 
-/// Li et al., "Hyperband", section 2.6: 3 or 4 in practice, with little between them.
+/// Li et al., "Hyperband", section 2.6: 3 or 4 in practice.
 fn eta() -> u32 {
     3
 }
@@ -127,7 +127,7 @@ fn steps() -> u32 {
     3
 }
 
-/// Jaderberg et al., section 4: populations of 20 to 40 did well, of 10 or fewer varied.
+/// Jaderberg et al., section 4.4: of 10 or fewer outcomes vary more.
 fn population() -> u32 {
     20
 }

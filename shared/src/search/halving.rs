@@ -3,8 +3,8 @@
 //! Asynchronous (ASHA): Li, Jamieson, Rostamizadeh, Gonina, Ben-tzur, Hardt, Recht and Talwalkar, "A System for Massively
 //! Parallel Hyperparameter Tuning" (MLSys 2020), algorithm 2. Whenever a worker is free: from the highest rung below the
 //! last downwards, the best trial among the best ⌊n ÷ η⌋ of the n that came to the rung, if it has not gone on yet, goes
-//! on; where there is none, a new trial starts. Its rate s of early stopping is 0, as the paper advises (section 3.3): to
-//! stop later, raise the least epochs.
+//! on; where there is none, a new trial starts. Its rate s of early stopping is 0, the
+//! most eager: to give trials up later, raise the least epochs.
 //!
 //! By brackets: the inner loop of Hyperband (see [`super::rungs`]): a rung is complete when every trial that comes to it
 //! has its score there; then the best go on and the others are stopped. So who goes on does not depend on the order of

@@ -1,6 +1,6 @@
 //! Which point is likely to be good: a ratio of two kernel densities.
 //!
-//! Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at Scale" (ICML 2018), section 3.2
+//! Falkner, Klein and Hutter, "BOHB: Robust and Efficient Hyperparameter Optimization at Scale" (ICML 2018), section 4
 //! and algorithm 2, after Bergstra, Bardenet, Bengio and Kégl, "Algorithms for Hyper-Parameter Optimization" (NIPS 2011),
 //! section 4. With l the density of the good and g that of the other points, the expected improvement grows with
 //! l(x) ÷ g(x) (Bergstra et al., equation 7). Unlike there, a density is of all parameters together: a product kernel.

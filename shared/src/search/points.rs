@@ -20,8 +20,8 @@ pub(super) fn drawn(parameters: &Parameters, seed: u64, history: &History, trial
     fresh.next().or_else(|| {
         let count = count.filter(|&count| count <= COUNTED_MAX)?;
         // With as many steps as points the grid is the whole space.
-        let all = (0..count).filter_map(|index| parameters.grid_point(COUNTED_MAX as u32, index));
-        all.filter(|point| !is_tried(history, point)).next()
+        let mut all = (0..count).filter_map(|index| parameters.grid_point(COUNTED_MAX as u32, index));
+        all.find(|point| !is_tried(history, point))
     })
 }
 
@@ -33,7 +33,7 @@ pub(super) fn draw(parameters: &Parameters, seed: u64, trial: TrialId, again: u3
 }
 
 /// A point by the model of the results at the highest of these levels that has enough of them (Falkner et al., BOHB,
-/// section 3.2 and algorithm 2); drawn at random where there are too few, and for a share of the trials always.
+/// section 4, algorithm 2); drawn at random where there are too few, and for a share of the trials always.
 pub(super) fn modelled(
     parameters: &Parameters,
     levels: &[u32],

@@ -137,3 +137,19 @@ fn pbt_beats_chance() {
     let (population, interval) = (20, 3);
     beats_chance(Algorithm::Pbt { population, interval }, 0.92);
 }
+
+#[test]
+fn a_model_pays_where_chance_cannot_cover_the_space() {
+    let (_, space, objective) = OBJECTIVES[3];
+    for (halving, alone) in [
+        (Halving::Hyperband, Algorithm::Hyperband { eta: 3 }),
+        (Halving::Asha, Algorithm::Asha { eta: 3 }),
+    ] {
+        let modelled = regret(space, objective, Algorithm::Bohb { eta: 3, halving });
+        let drawn = regret(space, objective, alone);
+        assert!(
+            modelled < 0.85 * drawn,
+            "{halving:?} with a model {modelled:.4}, without {drawn:.4}"
+        );
+    }
+}
