@@ -16,13 +16,13 @@
 //! |---|---|---|---|
 //! | random | at random | all at once | always |
 //! | grid | in order, the last name fastest | all at once | always |
-//! | hyperband | at random | brackets of successive halving | always: the same trials go as far, in another order |
+//! | hyperband | at random | brackets of successive halving | always, where trainings are limited; in another order |
 //! | asha | at random | asynchronous successive halving | with one slot; with more it is a run that could have been |
 //! | bohb | by a model, a third at random | brackets, or asynchronous | likewise |
 //! | pbt | at random, then copied and changed | in equal steps | likewise |
 //!
 //! With several slots the last three look at the results that came so far: where a budget made a slot wait, a later
-//! decision knows more than it would have.
+//! decision knows more than it would have. Of Hyperband a limit of epochs can cut off another trial than it would have.
 
 mod algorithm;
 mod check;
@@ -120,11 +120,26 @@ impl Search {
         Ok((history, decided))
     }
 
-    /// The bracket a trial belongs to, counted from 0; always 0 where there are none.
+    /// The bracket a trial belongs to, counted from 0; always 0 where there are none. The search is one that
+    /// [`Search::check`] allows.
     pub fn bracket(&self, trial: TrialId) -> u32 {
         match self.algorithm.halving() {
             Some((eta, Halving::Hyperband)) => rungs::bracket_of(&brackets(self.epochs, eta), trial).0,
             _ => 0,
+        }
+    }
+
+    /// Where a trial stands now in every rung it came to: why one that waits has not gone on. Nothing where trials are not
+    /// halved.
+    pub fn places(&self, history: &History, trial: TrialId) -> Vec<Place> {
+        match self.algorithm.halving() {
+            Some((eta, Halving::Asha)) => {
+                halving::places_of_all(&levels(self.epochs, eta), eta, history, trial)
+            }
+            Some((eta, Halving::Hyperband)) => {
+                halving::places_of_bracket(&brackets(self.epochs, eta), history, trial)
+            }
+            None => Vec::new(),
         }
     }
 
