@@ -32,6 +32,7 @@ pub mod made_up;
 
 pub mod bucket;
 pub mod chain;
+pub mod search;
 
 pub mod build;
 pub mod spec;
