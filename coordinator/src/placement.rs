@@ -30,7 +30,7 @@ mod tests;
 use crate::plan::Planned;
 use board::Board;
 use imgcalc_shared::format::Family;
-use imgcalc_shared::task::{Start, Task, TaskId};
+use imgcalc_shared::task::{Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -124,10 +124,7 @@ impl Ready {
     /// What placement looks at in a task of a plan.
     pub fn of(planned: &Planned, build: usize, base: &Arc<str>) -> Ready {
         let parent = match &planned.task {
-            Task::Train {
-                start: Start::Weights(parent),
-                ..
-            } => Some(*parent),
+            Task::Train { start, .. } => start.parent(),
             _ => None,
         };
         Ready {

@@ -227,5 +227,6 @@ fn training(build: &Build, input: Input, parent: Option<TaskId>, batch: Option<u
         hyper: build.hyper(parent.is_some(), batch),
         start: parent.map_or(build.start, Start::Weights),
         threads: build.threads,
+        leg: None,
     }
 }

@@ -43,12 +43,8 @@ pub fn outcome(task: &Task) -> Outcome {
             let rows = batches.iter().map(|&batch| BatchTiming { batch, step: timing });
             Outcome::ProfileTraining { rows: rows.collect() }
         }
-        Task::Train { .. } => Outcome::Train(Trained {
-            weights: ObjectRef {
-                key: task.id().to_string(),
-                bytes: 1,
-                digest: task.id().0,
-            },
+        Task::Train { leg, .. } => Outcome::Train(Trained {
+            weights: object(task),
             loss: 1.0,
             accuracy: 0.5 + 0.4 * share,
             test_accuracy: None,
@@ -56,6 +52,15 @@ pub fn outcome(task: &Task) -> Outcome {
             bytes_read: 1,
             seconds: 1.0,
             batch_halved_to: None,
+            state: leg.map(|_| object(task)),
         }),
+    }
+}
+
+fn object(task: &Task) -> ObjectRef {
+    ObjectRef {
+        key: task.id().to_string(),
+        bytes: 1,
+        digest: task.id().0,
     }
 }

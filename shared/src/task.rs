@@ -100,7 +100,21 @@ pub enum Task {
         start: Start,
         /// Threads of the computation: sums depend on how they are split.
         threads: u16,
+        /// The stretch of it that is done, where it is done in stretches. What is whole has none, so that tasks keep the
+        /// names they had before there were any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        leg: Option<Leg>,
     },
+}
+
+/// A stretch of a training, at whose end it pauses. Cut or whole, a training comes to the same weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leg {
+    /// Epochs done before it.
+    pub after: u32,
+    /// Epochs done after it.
+    pub until: u32,
 }
 
 /// The files the JPEG baseline reads.
@@ -133,6 +147,8 @@ pub enum Start {
     Weights(TaskId),
     /// Weights that were put into the base, by the digest of their bytes.
     File(Digest),
+    /// Where the leg of another training ended: its weights and its optimiser's state.
+    State(TaskId),
 }
 
 /// Class of a failure; each has its own budget.
@@ -153,6 +169,16 @@ pub enum FailureClass {
     Storage,
     /// Anything else the task's own code reports.
     Application,
+}
+
+impl Start {
+    /// The training that must have ended before.
+    pub fn parent(self) -> Option<TaskId> {
+        match self {
+            Start::Weights(parent) | Start::State(parent) => Some(parent),
+            Start::Scratch | Start::File(_) => None,
+        }
+    }
 }
 
 impl Task {
@@ -251,6 +277,11 @@ impl std::fmt::Display for Task {
             Task::ProfileExecute { shape, .. } => write!(f, "profile execute {shape}"),
             Task::ProfileJpeg { jpeg, .. } => write!(f, "profile {jpeg}"),
             Task::ProfileTraining { shape, .. } => write!(f, "profile training {shape}"),
+            Task::Train {
+                input,
+                leg: Some(Leg { after, until }),
+                ..
+            } => write!(f, "train {input}, epochs {} to {until}", after + 1),
             Task::Train {
                 input,
                 start: Start::Scratch,

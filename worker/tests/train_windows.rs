@@ -79,6 +79,7 @@ fn train(world: &World, window_images: u64) -> Result<Trained, Failure> {
         },
         start: Start::Scratch,
         threads: 1,
+        leg: None,
     };
     let never = Duration::from_secs(86_400);
     let cadence = Cadence {

@@ -193,6 +193,7 @@ pub(super) fn start_words(start: Start) -> String {
         Start::Scratch => "scratch".into(),
         Start::Weights(task) => format!("task {}", task.0.short()),
         Start::File(digest) => format!("weights {}", digest.short()),
+        Start::State(task) => format!("the state of {}", task.0.short()),
     }
 }
 

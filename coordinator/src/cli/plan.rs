@@ -285,5 +285,6 @@ fn imagined_training(images: Splits, accuracy: f64) -> Trained {
         bytes_read: 0,
         seconds: 0.0,
         batch_halved_to: None,
+        state: None,
     }
 }

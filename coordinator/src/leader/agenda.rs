@@ -11,7 +11,7 @@ mod tests;
 use crate::plan::{Plan, Planned, Stage, Standing};
 use crate::view::counts;
 use imgcalc_shared::format::Family;
-use imgcalc_shared::task::{Start, Task, TaskId};
+use imgcalc_shared::task::{Task, TaskId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -143,11 +143,8 @@ impl Agenda {
             };
             let family = planned.task.family();
             let columns = family.and_then(|family| columns.get(&family));
-            let parent = match start {
-                Start::Weights(parent) => Some(parent),
-                Start::Scratch | Start::File(_) => None,
-            };
-            for awaited in columns.into_iter().chain(parent) {
+            let parent = start.parent();
+            for awaited in columns.into_iter().chain(&parent) {
                 let open = self.at.get(awaited).map(|at| &self.tasks[*at]);
                 if open.is_some_and(|open| !open.has_ended()) {
                     self.dependants.entry(*awaited).or_default().push(at);

@@ -259,15 +259,12 @@ impl Core {
     }
 
     fn first_weights(&self, task: &Task) -> Option<ObjectRef> {
-        let Task::Train {
-            start: Start::Weights(parent),
-            ..
-        } = task
-        else {
+        let Task::Train { start, .. } = task else {
             return None;
         };
-        match self.state.known().results.get(parent) {
-            Some(Outcome::Train(trained)) => Some(trained.weights.clone()),
+        match (start, self.state.known().results.get(&start.parent()?)?) {
+            (Start::State(_), Outcome::Train(trained)) => trained.state.clone(),
+            (_, Outcome::Train(trained)) => Some(trained.weights.clone()),
             _ => None,
         }
     }

@@ -9,7 +9,7 @@ use imgcalc_shared::chain::{Link, Strategy};
 pub use imgcalc_shared::explore::CriticalPath;
 use imgcalc_shared::explore::critical_path;
 use imgcalc_shared::format::{Family, Format};
-use imgcalc_shared::task::{Input, Start, Task, TaskId};
+use imgcalc_shared::task::{Input, Task, TaskId};
 use std::collections::BTreeMap;
 
 impl Plan {
@@ -81,8 +81,8 @@ pub(super) fn weigh(build: &Build, tasks: &mut [Planned], ahead: f64) {
         }
         if let (Some(format), Task::Train { start, .. }) = (format(&planned.task), &planned.task) {
             raise(&mut readers, format.family(), planned.path);
-            if let Start::Weights(parent) = start {
-                raise(&mut after, *parent, planned.path);
+            if let Some(parent) = start.parent() {
+                raise(&mut after, parent, planned.path);
             }
         }
     }

@@ -159,6 +159,7 @@ mod tests {
             bytes_read,
             seconds: 1.0,
             batch_halved_to: None,
+            state: None,
         }
     }
 

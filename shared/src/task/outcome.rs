@@ -68,6 +68,10 @@ pub struct Trained {
     /// Images per step, where memory did not suffice for as many as the task says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_halved_to: Option<u32>,
+    /// Of a leg: weights and optimiser's state at its end, from which another training can go on. Its curve has the leg's
+    /// epochs only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<ObjectRef>,
 }
 
 /// One epoch of a training.
@@ -115,10 +119,18 @@ impl Task {
                         .zip(batches)
                         .all(|(row, batch)| row.batch == *batch && row.step.is_sane())
             }
-            (Task::Train { images, .. }, Outcome::Train(trained)) => {
+            (
+                Task::Train {
+                    images, hyper, leg, ..
+                },
+                Outcome::Train(trained),
+            ) => {
+                // Only a training that is over is scored on test images.
+                let is_over = leg.is_none_or(|leg| leg.until == hyper.epochs);
                 share(trained.accuracy)
                     && trained.loss.is_finite()
-                    && trained.test_accuracy.is_some() == (images.test > 0)
+                    && trained.state.is_some() == leg.is_some()
+                    && trained.test_accuracy.is_some() == (images.test > 0 && is_over)
                     && trained.test_accuracy.is_none_or(share)
             }
             _ => false,

@@ -75,6 +75,7 @@ impl Training {
             hyper: self.hyper(),
             start: Start::Scratch,
             threads: self.threads,
+            leg: None,
         };
         let attempt = Attempt {
             token: 1,

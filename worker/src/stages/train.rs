@@ -42,9 +42,12 @@ pub(super) fn run(
         hyper,
         start,
         threads,
+        leg: None,
     } = task
     else {
-        return Err(Failure::application(format!("{task} is no training")));
+        return Err(Failure::application(format!(
+            "{task} is no training that is whole"
+        )));
     };
     let begin = Instant::now();
     // The task says how many: with another number the sums would differ.
@@ -87,6 +90,7 @@ pub(super) fn run(
         bytes_read: read.bytes_read(),
         seconds: begin.elapsed().as_secs_f64(),
         batch_halved_to: (batch_size < hyper.batch_size).then_some(batch_size),
+        state: None,
     }))
 }
 
@@ -170,6 +174,7 @@ fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<First, 
         (Start::Scratch, _) => Ok(First::Scratch),
         (Start::File(digest), _) => nets::load_weights(base, digest).map(First::File),
         (Start::Weights(_), Some(object)) => base.get_verified(object).map(First::Weights),
+        (Start::State(_), _) => Err(Failure::application("a whole training goes on from no state")),
         (Start::Weights(from), None) => Err(Failure::application(format!(
             "the training starts from the weights of task {from}, but the assignment does not say where they are"
         ))),

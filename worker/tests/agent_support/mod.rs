@@ -79,6 +79,7 @@ impl World {
             },
             start: Start::Scratch,
             threads: 1,
+            leg: None,
         }
     }
 

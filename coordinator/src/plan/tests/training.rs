@@ -225,7 +225,7 @@ fn what_has_no_parent_starts_where_the_build_starts() {
                     found += 1;
                 }
                 Start::Weights(_) => assert_eq!(hyper.epochs, build.transfer.epochs),
-                Start::Scratch => panic!("{input} starts from scratch"),
+                Start::Scratch | Start::State(_) => panic!("{input} starts from {start:?}"),
             }
         }
         assert_eq!(found, starters, "the roots and the baseline by {strategy:?}");
