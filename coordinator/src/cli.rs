@@ -19,6 +19,7 @@ mod serve;
 mod source;
 mod spec_file;
 mod submit;
+mod trials;
 mod units;
 mod waits;
 mod workers;
@@ -59,6 +60,8 @@ enum Verb {
     Ls(look::LsArgs),
     /// Show where a build stands.
     Status(look::StatusArgs),
+    /// Say why a trial of a search was started, went on, was stopped or copied; without a trial, all that happened.
+    Explain(trials::Args),
     /// Print a build's log.
     Logs(logs::Args),
     /// Stop a build's work until it is resumed; trainings then go on from their last checkpoints.
@@ -165,6 +168,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Status(arguments) => look::status(arguments, &at).await?,
             Verb::Serve(arguments) => serve::run(arguments, &at).await?,
             Verb::Submit(arguments) => return submit::run(arguments, &at).await,
+            Verb::Explain(arguments) => trials::explain(arguments, &at).await?,
             Verb::Logs(arguments) => logs::run(arguments, &at).await?,
             Verb::Pause(arguments) => direct::run(arguments, Wanted::Pause, &at).await?,
             Verb::Resume(arguments) => direct::run(arguments, Wanted::Run, &at).await?,

@@ -1,9 +1,10 @@
 //! The plan: what a build still needs, derived anew from its results each time and never stored.
 //!
 //! [`plan`] is pure and deterministic. A new leader, a resumed build and a replayed log therefore derive the same
-//! tasks. The stages follow the data: profile → buckets → rounds of the chain (columns on demand) → answer. Strategies
-//! compared with the chain follow its rounds; the training on pixels for the JPEG baseline depends on nothing, unless
-//! the batch of trainings is chosen by the profile.
+//! tasks. The stages follow the data: profile → buckets → rounds of the chain (columns on demand) → trials of a search →
+//! answer. Strategies compared with the chain follow its rounds; a search on a format that the spec names waits for no
+//! chain; the training on pixels for the JPEG baseline depends on nothing, unless the batch of trainings is chosen by
+//! the profile.
 
 mod chain;
 mod path;
@@ -12,10 +13,11 @@ mod profile;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod trials;
 
 use imgcalc_shared::build::Build;
 use imgcalc_shared::explore::{Answer, Findings};
-use imgcalc_shared::format::Format;
+use imgcalc_shared::format::{Family, Format};
 use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId};
 pub use path::CriticalPath;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,8 @@ pub struct Known<'a> {
     pub results: &'a BTreeMap<TaskId, Outcome>,
     /// Tasks that failed for good.
     pub quarantined: &'a BTreeSet<TaskId>,
+    /// When each of both ended, as a number that rises: searches look at the order of their results.
+    pub order: &'a BTreeMap<TaskId, u64>,
 }
 
 /// Part of a build, in order of priority.
@@ -40,6 +44,8 @@ pub enum Stage {
     Columns,
     /// Links of the chain.
     Chain,
+    /// Trials of a search.
+    Trials,
     /// Trainings of the same formats by other strategies.
     Compared,
     /// The training on pixels.
@@ -86,6 +92,8 @@ pub struct Plan {
     pub tasks: Vec<Planned>,
     /// Trainings of the chain there will be in all, as far as can be told.
     pub chain_expected: usize,
+    /// Trials that may still follow, as far as a budget of trainings tells.
+    pub trials_unknown: usize,
     /// What was found out.
     pub findings: Findings,
     /// Formats an image of the dataset can have, densest first.
@@ -160,6 +168,7 @@ pub fn plan(build: &Build, known: Known) -> Plan {
     }
     let profiled = tasks.iter().all(Planned::has_ended);
     let mut complete = false;
+    let mut searched = false;
     let mut ahead = path::whole_chain(build, &feasible);
     if profiled && refused.is_none() {
         refused = profile::refuse(build, &feasible, &findings);
@@ -168,6 +177,9 @@ pub fn plan(build: &Build, known: Known) -> Plan {
             chain_expected = chain.expected;
             complete = chain.complete;
             ahead = path::later_rounds(build, &feasible, chain.rounds_left);
+            let trials = trials::tasks(build, &feasible, &chain, known, &mut findings);
+            searched = trials.complete;
+            tasks.extend(trials.tasks);
             tasks.extend(chain.tasks);
         }
     }
@@ -177,10 +189,12 @@ pub fn plan(build: &Build, known: Known) -> Plan {
     }
     tasks.sort_by_key(|planned| planned.stage);
     path::weigh(build, &mut tasks, ahead);
-    let complete = refused.is_some() || (complete && tasks.iter().all(Planned::has_ended));
+    let trials_unknown = trials::unknown(build, &findings);
+    let complete = refused.is_some() || (complete && searched && tasks.iter().all(Planned::has_ended));
     Plan {
         tasks,
         chain_expected,
+        trials_unknown,
         findings,
         feasible,
         refused,
@@ -215,6 +229,23 @@ fn baseline(build: &Build, known: Known, findings: &mut Findings) -> Planned {
         _ => {}
     }
     Planned::new(id, task, Stage::Baseline, standing)
+}
+
+/// The columns of a family. All factors are made at once, each with the largest keep of the space: reading and
+/// transforming the images is most of the work, and they are few.
+fn columns(build: &Build, feasible: &[Format], family: Family) -> Task {
+    let mut stored: BTreeMap<u16, Format> = BTreeMap::new();
+    for &format in feasible.iter().filter(|format| format.family() == family) {
+        let largest = stored.entry(format.quant()).or_insert(format);
+        if largest.keep() < format.keep() {
+            *largest = format;
+        }
+    }
+    Task::Columns {
+        dataset: build.dataset,
+        formats: stored.into_values().collect(),
+        images: build.images,
+    }
 }
 
 /// A training that starts from another's weights, or from where the build starts. `batch` is what was measured for it.

@@ -1,7 +1,7 @@
 //! What people are shown of builds and workers: plain values that travel as JSON.
 
 use crate::ledger::{Attempt, BuildPhase, Phase, State};
-use crate::plan::{Known, Plan, Standing, plan};
+use crate::plan::{Known, Plan, Stage, Standing, plan};
 use crate::replica::PeerId;
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::task::{Outcome, Start, TaskId};
@@ -23,6 +23,9 @@ pub struct BuildView {
     pub results: BTreeMap<TaskId, Outcome>,
     /// Tasks of its plan that failed for good.
     pub quarantined: BTreeSet<TaskId>,
+    /// Trials of its plan that ended, in that order.
+    #[serde(default)]
+    pub order: Vec<TaskId>,
     /// Tasks of its plan that somebody tried.
     pub attempts: Vec<TaskAttempts>,
     /// What is running now.
@@ -183,6 +186,7 @@ impl BuildView {
             submitted_at_ms: build.submitted_at_ms,
             results: BTreeMap::new(),
             quarantined: BTreeSet::new(),
+            order: Vec::new(),
             attempts: Vec::new(),
             running,
         };
@@ -216,16 +220,23 @@ impl BuildView {
                 attempts: attempts.clone(),
             });
         }
+        let place = |id: &TaskId| known.order.get(id).copied().unwrap_or(0);
+        let trials = plan.tasks.iter().filter(|planned| planned.stage == Stage::Trials);
+        let ended = trials.filter(|planned| planned.has_ended());
+        view.order = ended.map(|planned| planned.id).collect();
+        view.order.sort_by_key(place);
         Some(view)
     }
 
     /// The plan this view allows to derive.
     pub fn plan(&self) -> Plan {
+        let order: BTreeMap<TaskId, u64> = self.order.iter().copied().zip(1..).collect();
         plan(
             &self.build,
             Known {
                 results: &self.results,
                 quarantined: &self.quarantined,
+                order: &order,
             },
         )
     }
@@ -267,13 +278,14 @@ impl Overview {
 
 /// Tasks ended and tasks in all, as far as a plan can tell.
 pub fn counts(plan: &Plan) -> (usize, usize) {
-    use crate::plan::Stage::{Baseline, Chain, Columns, Compared, Profile};
-    let stages = [Profile, Columns, Chain, Compared, Baseline].map(|stage| plan.progress(stage));
+    use crate::plan::Stage::{Baseline, Chain, Columns, Compared, Profile, Trials};
+    let stages = [Profile, Columns, Chain, Compared, Baseline, Trials].map(|stage| plan.progress(stage));
     let done = stages.iter().map(|(done, _)| done).sum();
     let known: usize = stages.iter().map(|(_, known)| known).sum();
     // Every strategy trains what is still to be chosen; the baseline may wait for its batch.
     let chain_unknown = plan.chain_expected.saturating_sub(stages[2].1);
     let unknown = chain_unknown * (1 + plan.findings.compared.len()) + usize::from(stages[4].1 == 0);
+    let unknown = unknown + plan.trials_unknown;
     (done, known + if plan.refused.is_some() { 0 } else { unknown })
 }
 

@@ -5,6 +5,7 @@ use crate::chain::{Link, Strategy};
 use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::format::{Format, Size};
+use crate::search::HyperSearch;
 use crate::space::Space;
 use crate::task::{Jpeg, Start, Task};
 use crate::training::{Hyper, InputShape, Net};
@@ -65,6 +66,9 @@ pub struct Build {
     pub choice: Choice,
     /// Seed of that choice where it draws.
     pub choice_seed: u64,
+    /// A search over hyper-parameters that follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_hyper: Option<HyperSearch>,
     /// Images of a profile's batch.
     pub batch: u32,
     /// Hardware class of every measured time.
@@ -138,14 +142,18 @@ impl Build {
 
     /// The training a task describes as epochs × [`Build::epoch_cost`]; 0 for other kinds.
     pub fn training_cost(&self, task: &Task) -> f64 {
-        let Task::Train { input, hyper, .. } = task else {
+        let Task::Train {
+            input, hyper, leg, ..
+        } = task
+        else {
             return 0.0;
         };
         let shape = match input {
             crate::task::Input::Format(format) => self.shape(*format),
             crate::task::Input::Pixels => self.pixel_shape(),
         };
-        f64::from(hyper.epochs) * self.epoch_cost(shape)
+        let epochs = leg.map_or(hyper.epochs, |leg| leg.until.saturating_sub(leg.after));
+        f64::from(epochs) * self.epoch_cost(shape)
     }
 }
 

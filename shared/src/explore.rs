@@ -3,6 +3,7 @@
 mod assemble;
 mod bytes;
 mod strategies;
+mod trials;
 
 use crate::build::BuildId;
 use crate::format::Format;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use assemble::{Findings, TrainedLink, best_batch};
 pub use bytes::{BytesRead, TrainingBytes};
 pub use strategies::{CriticalPath, StrategyFacts, StrategyTraining, critical_path};
+pub use trials::{BestTrial, SearchFacts, SearchFound, TrialFacts, TrialStanding};
 
 /// Everything a finished (or running) build can say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,9 @@ pub struct Answer {
     /// Where strategies are compared: the build's own, then each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strategies: Vec<StrategyFacts>,
+    /// The search over hyper-parameters, once it has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hyper: Option<SearchFacts>,
     /// What is missing because it failed, in words.
     pub missing: Vec<String>,
 }
@@ -318,6 +323,7 @@ mod tests {
             buckets: vec![],
             chain: vec![],
             strategies: vec![],
+            hyper: None,
             missing: vec![],
         }
     }

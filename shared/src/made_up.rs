@@ -2,7 +2,7 @@
 
 use crate::dataset::ObjectRef;
 use crate::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
-use crate::task::{BatchTiming, Outcome, Task, Trained};
+use crate::task::{BatchTiming, EpochPoint, Outcome, Task, Trained};
 
 /// An outcome that the task accepts.
 ///
@@ -43,12 +43,16 @@ pub fn outcome(task: &Task) -> Outcome {
             let rows = batches.iter().map(|&batch| BatchTiming { batch, step: timing });
             Outcome::ProfileTraining { rows: rows.collect() }
         }
-        Task::Train { leg, .. } => Outcome::Train(Trained {
+        Task::Train { hyper, leg, .. } => Outcome::Train(Trained {
             weights: object(task),
             loss: 1.0,
             accuracy: 0.5 + 0.4 * share,
             test_accuracy: None,
-            curve: Vec::new(),
+            curve: vec![EpochPoint {
+                epoch: leg.map_or(hyper.epochs, |leg| leg.until),
+                loss: 1.0,
+                accuracy: 0.5 + 0.4 * share,
+            }],
             bytes_read: 1,
             seconds: 1.0,
             batch_halved_to: None,

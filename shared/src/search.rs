@@ -10,7 +10,7 @@
 //!
 //! Every algorithm is a pure function of what was decided and what came of it; nothing else is kept. A replayed record
 //! gives the same next decision, and so does one in which results of different trials came in another order between the
-//! same decisions. [`Search::replay`] derives the decisions too, from results alone, where the number of slots is fixed.
+//! same decisions. [`Search::unfold`] derives the decisions too, from results alone, where the number of slots is fixed.
 //!
 //! | algorithm | points | epochs | continued with more budget equals having had it at once |
 //! |---|---|---|---|
@@ -31,6 +31,7 @@ mod domain;
 mod draw;
 mod halving;
 mod history;
+mod hyper;
 mod model;
 mod parameters;
 mod points;
@@ -38,14 +39,17 @@ mod population;
 mod rungs;
 #[cfg(test)]
 mod tests;
+mod unfold;
 
 pub use algorithm::{Algorithm, Budget, Epochs, Halving};
 pub use check::SearchError;
 pub use decision::{Decided, Decision, Origin, Place, Why};
 pub use domain::{Domain, Value};
 pub use history::{Best, End, Event, History, HistoryError, Leg, Report, Trial, TrialId};
+pub use hyper::{HyperSearch, SEARCHED, at_point};
 pub use parameters::{Parameters, Point};
 pub use rungs::{Bracket, brackets, levels};
+pub use unfold::{Chapter, Ended, Unfolded};
 
 use population::Population;
 use serde::{Deserialize, Serialize};
@@ -95,29 +99,6 @@ impl Search {
             decided.push(next);
         }
         decided
-    }
-
-    /// The whole search with this many slots, from its results alone in the order in which they were committed: what was
-    /// decided before the first of them and after each. A result of a trial that had ended is left out.
-    pub fn replay(&self, slots: usize, results: &[Event]) -> Result<(History, Vec<Decided>), HistoryError> {
-        let (mut history, mut decided) = (History::default(), Vec::new());
-        let mut decide = |history: &mut History| {
-            let next = self.decide(history, slots.saturating_sub(history.running()));
-            for next in next {
-                history.push(&Event::Decided(next.decision.clone()))?;
-                decided.push(next);
-            }
-            Ok(())
-        };
-        decide(&mut history)?;
-        for result in results {
-            match history.push(result) {
-                Err(HistoryError::Ended(_)) => continue,
-                pushed => pushed?,
-            }
-            decide(&mut history)?;
-        }
-        Ok((history, decided))
     }
 
     /// The bracket a trial belongs to, counted from 0; always 0 where there are none. The search is one that

@@ -2,6 +2,7 @@
 
 mod check;
 mod resolve;
+mod search;
 mod training;
 
 use crate::bucket::Choice;
@@ -11,6 +12,7 @@ use crate::training::Net;
 use serde::{Deserialize, Serialize};
 
 pub use resolve::{DatasetFacts, Surroundings};
+pub use search::{HyperSearchSpec, SearchSpec};
 pub use training::{Auto, BatchSize, StartSpec, TrainingPreset, TrainingSpec};
 
 /// A build spec as written. Read it with [`Spec::parse`], which also checks it.
@@ -38,6 +40,9 @@ pub struct Spec {
     /// How the sampled formats are linked.
     #[serde(default)]
     pub chain: ChainSpec,
+    /// What is searched once formats are known.
+    #[serde(default)]
+    pub search: SearchSpec,
     /// How costs are measured.
     #[serde(default)]
     pub profile: ProfileSpec,

@@ -4,7 +4,7 @@ mod augment;
 mod hyper;
 
 pub use augment::{Augment, AugmentError, CROP_SIZES_MAX, Grid};
-pub use hyper::{Hyper, Optimizer, Precision, Schedule};
+pub use hyper::{Hyper, HyperError, Optimizer, Precision, Schedule};
 
 use serde::{Deserialize, Serialize};
 

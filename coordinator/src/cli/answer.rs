@@ -42,7 +42,7 @@ pub(super) fn write_report(view: &BuildView, answer: &Answer, path: &Path) -> an
     let plan = view.plan();
     let ladder = answer.ladder(&view.build.times_us, &view.build.spaces);
     let (spent, brute_force) = costs(&view.build, &plan);
-    let stages = [Stage::Chain, Stage::Compared, Stage::Baseline];
+    let stages = [Stage::Chain, Stage::Compared, Stage::Trials, Stage::Baseline];
     let trained: usize = stages.into_iter().map(|stage| plan.progress(stage).0).sum();
     let facts = ReportFacts {
         name: view.id.to_string(),
@@ -93,6 +93,7 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
             "recommendations": rungs,
             "baselines": answer.baselines,
             "strategies": answer.strategies,
+            "best_trial": answer.hyper.as_ref().and_then(|search| search.best.as_ref()),
             "missing": answer.missing,
         });
         return output::json(&value);

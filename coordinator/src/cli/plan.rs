@@ -190,7 +190,7 @@ fn rehearse(build: &Build) -> Plan {
         // Whether the ledger knows it is told when the build is submitted.
         results.insert(task, Outcome::Train(imagined_training(build.images, 0.0)));
     }
-    let quarantined = BTreeSet::new();
+    let (quarantined, mut order) = (BTreeSet::new(), BTreeMap::new());
     // Budgets are in measured units; made-up times must not refuse them.
     let build = Build {
         times_us: Vec::new(),
@@ -203,6 +203,7 @@ fn rehearse(build: &Build) -> Plan {
             Known {
                 results: &results,
                 quarantined: &quarantined,
+                order: &order,
             },
         );
         let ready: Vec<(TaskId, Outcome)> = plan
@@ -214,6 +215,11 @@ fn rehearse(build: &Build) -> Plan {
         if ready.is_empty() {
             return plan;
         }
+        order.extend(
+            (order.len() as u64..)
+                .zip(&ready)
+                .map(|(at, (task, _))| (*task, at)),
+        );
         results.extend(ready);
     }
 }

@@ -97,7 +97,10 @@ impl Watch {
                     .map(|seconds| format!(", about {} left", units::duration(seconds)))
                     .unwrap_or_default();
                 let chain = plan.progress(Stage::Chain).0;
-                let count = format!("{chain}/{} of the chain", plan.chain_expected);
+                let count = match planned.stage {
+                    Stage::Trials => trial_count(plan),
+                    _ => format!("{chain}/{} of the chain", plan.chain_expected),
+                };
                 self.say(&format!(
                     "{}: accuracy {accuracy}, loss {:.3}, {seconds} ({count}{left})",
                     planned.task, trained.loss
@@ -146,10 +149,27 @@ pub(super) fn stage_words(plan: &Plan) -> String {
             format!("compared {trained}/{known}, ")
         }
     };
+    let trials = match (&plan.findings.hyper, plan.trials_unknown) {
+        (None, 0) => String::new(),
+        (None, trials) => format!("trials 0/{trials}, "),
+        (Some(found), more) => {
+            let started = found.facts.trials.len();
+            format!("trials {started}/{}, ", started + more)
+        }
+    };
     format!(
-        "chain {trained}/{}, {compared}baseline {baseline}/{baselines}",
+        "chain {trained}/{}, {compared}{trials}baseline {baseline}/{baselines}",
         plan.chain_expected
     )
+}
+
+/// How many trials there are, in words.
+fn trial_count(plan: &Plan) -> String {
+    let (ended, known) = plan.progress(Stage::Trials);
+    match plan.trials_unknown {
+        0 => format!("stretch {ended}/{known} of the trials"),
+        more => format!("stretch {ended} of the trials, {more} trials to start"),
+    }
 }
 
 /// A running attempt, in words.

@@ -125,7 +125,9 @@ impl Agenda {
         let left = self.left.entry(stage).or_default();
         *left -= 1;
         // The last of the profiles or of a round decides what comes next, the last of all ends the build.
-        let last_of_stage = *left == 0 && matches!(stage, Stage::Profile | Stage::Chain);
+        // Every result of a trial decides which comes next.
+        let last_of_stage =
+            stage == Stage::Trials || (*left == 0 && matches!(stage, Stage::Profile | Stage::Chain));
         last_of_stage || self.left.values().all(|left| *left == 0)
     }
 

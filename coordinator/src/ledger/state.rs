@@ -34,6 +34,12 @@ pub struct State {
     results: BTreeMap<TaskId, Outcome>,
     committed: BTreeMap<TaskId, Committed>,
     quarantined: BTreeSet<TaskId>,
+    /// When each task ended, with a result or for good, as a number that rises.
+    #[serde(default)]
+    order: BTreeMap<TaskId, u64>,
+    /// Of the last that ended.
+    #[serde(default)]
+    ended: u64,
 }
 
 /// A build in the ledger.
@@ -148,6 +154,7 @@ impl State {
         Known {
             results: &self.results,
             quarantined: &self.quarantined,
+            order: &self.order,
         }
     }
 
@@ -261,6 +268,7 @@ impl State {
                 open.phase = Phase::Waiting;
                 open.forgiven = open.attempts.len();
                 self.quarantined.remove(&id);
+                self.order.remove(&id);
                 Effect::Retried { task: id }
             }
             Some(open) => refused(format!("{} is not quarantined", open.task)),
@@ -388,7 +396,13 @@ impl State {
     fn commit(&mut self, task: TaskId, circumstances: Committed, outcome: &Outcome) -> Effect {
         self.results.insert(task, outcome.clone());
         self.committed.insert(task, circumstances);
+        self.end(task);
         Effect::Committed { task }
+    }
+
+    fn end(&mut self, task: TaskId) {
+        self.ended += 1;
+        self.order.insert(task, self.ended);
     }
 
     fn fail(&mut self, id: TaskId, token: u64, class: FailureClass, message: &str) -> Effect {
@@ -413,6 +427,7 @@ impl State {
         if budget(class).is_some_and(|budget| spent >= budget) {
             open.phase = Phase::Quarantined;
             self.quarantined.insert(id);
+            self.end(id);
             return Effect::Quarantined { task: id };
         }
         open.phase = Phase::Waiting;

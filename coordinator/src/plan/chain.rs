@@ -4,13 +4,13 @@
 //! depend on the order in which workers finish. What is compared with the chain trains the formats of each round too, and
 //! decides nothing.
 
-use super::{Known, Planned, Stage, Standing, training};
+use super::{Known, Planned, Stage, Standing, columns, training};
 use imgcalc_shared::bucket::{Buckets, next_round};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::chain::{Link, Strategy, extend};
 use imgcalc_shared::explore::{Findings, TrainedLink};
 use imgcalc_shared::format::{Family, Format, spread};
-use imgcalc_shared::task::{Input, Outcome, Task, TaskId};
+use imgcalc_shared::task::{Input, Outcome, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the stage wants.
@@ -23,6 +23,8 @@ pub(super) struct Chain {
     pub(super) complete: bool,
     /// Rounds that are not decided yet, as far as can be told.
     pub(super) rounds_left: usize,
+    /// Where the columns stand that are planned.
+    pub(super) columns: BTreeMap<Family, Standing>,
 }
 
 struct Walk<'a> {
@@ -30,8 +32,7 @@ struct Walk<'a> {
     known: Known<'a>,
     tasks: Vec<Planned>,
     columns: BTreeMap<Family, Standing>,
-    /// As what the columns of each family are stored: for each factor the largest keep of the space.
-    stored: BTreeMap<Family, BTreeMap<u16, Format>>,
+    feasible: &'a [Format],
     /// The build's own strategy, then those compared with it.
     tracks: Vec<Track>,
     /// Trainings that are planned: two strategies may want the same.
@@ -54,20 +55,12 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         .filter_map(|&format| Some((format, findings.time_us(build, format)?)))
         .collect();
     let buckets = Buckets::cut(&times, usize::from(build.buckets));
-    let mut stored: BTreeMap<Family, BTreeMap<u16, Format>> = BTreeMap::new();
-    for &format in feasible {
-        let of_family = stored.entry(format.family()).or_default();
-        let largest = of_family.entry(format.quant()).or_insert(format);
-        if largest.keep() < format.keep() {
-            *largest = format;
-        }
-    }
     let mut walk = Walk {
         build,
         known,
         tasks: Vec::new(),
         columns: BTreeMap::new(),
-        stored,
+        feasible,
         tracks: tracks(build),
         planned: BTreeSet::new(),
     };
@@ -116,6 +109,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         expected,
         complete,
         rounds_left,
+        columns: walk.columns,
     }
 }
 
@@ -209,18 +203,12 @@ impl Walk<'_> {
         standing
     }
 
-    /// Where the columns of a family stand; plans them when a training first needs them. All factors are made at
-    /// once: reading and transforming the images is most of the work, and they are few.
+    /// Where the columns of a family stand; plans them when a training first needs them.
     fn columns(&mut self, family: Family, findings: &mut Findings) -> Standing {
         if let Some(&standing) = self.columns.get(&family) {
             return standing;
         }
-        let formats = self.stored.get(&family).into_iter().flat_map(BTreeMap::values);
-        let task = Task::Columns {
-            dataset: self.build.dataset,
-            formats: formats.copied().collect(),
-            images: self.build.images,
-        };
+        let task = columns(self.build, self.feasible, family);
         let id = task.id();
         let standing = self.known.standing(id, true);
         if standing == Standing::Quarantined {

@@ -100,6 +100,13 @@ pub(super) fn refuse(build: &Build, feasible: &[Format], findings: &Findings) ->
             "answer.times_us = {budget}: nothing fits; the fastest format takes {fastest:.1} µs"
         ));
     }
+    if let Some(budget) = build.search_hyper.as_ref().and_then(|search| search.time_us)
+        && budget < fastest
+    {
+        return Some(format!(
+            "search.hyper.time_us = {budget}: no format is so fast; the fastest takes {fastest:.1} µs"
+        ));
+    }
     if let Some(budget) = build.spaces.iter().find(|&&budget| budget < smallest) {
         return Some(format!(
             "answer.spaces = {budget}: nothing fits; the smallest format takes {smallest:.1} bytes"

@@ -44,6 +44,7 @@ pub(crate) fn tasks(build: &Build) -> Vec<Task> {
     let known = Known {
         results: &BTreeMap::new(),
         quarantined: &BTreeSet::new(),
+        order: &BTreeMap::new(),
     };
     plan(build, known)
         .tasks
@@ -60,12 +61,14 @@ pub(crate) fn run(
     fails: impl Fn(&Task) -> bool,
 ) -> (Plan, BTreeMap<TaskId, Outcome>) {
     let (mut results, mut quarantined) = (BTreeMap::new(), BTreeSet::new());
+    let mut order = BTreeMap::new();
     loop {
         let derived = plan(
             build,
             Known {
                 results: &results,
                 quarantined: &quarantined,
+                order: &order,
             },
         );
         let ready: Vec<_> = derived
@@ -77,6 +80,7 @@ pub(crate) fn run(
             return (derived, results);
         }
         let chosen = ready[pick(ready.len()) % ready.len()];
+        order.insert(chosen.id, order.len() as u64);
         if fails(&chosen.task) {
             quarantined.insert(chosen.id);
         } else {

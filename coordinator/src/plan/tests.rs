@@ -1,6 +1,7 @@
 //! The plan under any order of results and under failures.
 
 mod training;
+mod trials;
 
 use super::testing::{build, run};
 use super::{Known, Planned, Stage, Standing, plan};
@@ -69,6 +70,7 @@ fn the_expected_number_of_trainings_is_known_from_the_start() {
         Known {
             results: &BTreeMap::new(),
             quarantined: &BTreeSet::new(),
+            order: &BTreeMap::new(),
         },
     );
     assert_eq!(nothing.chain_expected, 15);
@@ -165,6 +167,7 @@ fn a_path_holds_whatever_waits_for_the_task() {
     let known = Known {
         results: &results,
         quarantined: &quarantined,
+        order: &BTreeMap::new(),
     };
     let nothing = plan(&build, known);
     let profiles = nothing

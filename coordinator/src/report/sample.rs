@@ -30,6 +30,7 @@ pub(super) fn empty() -> Answer {
         buckets: vec![],
         chain: vec![],
         strategies: vec![],
+        hyper: None,
         missing: vec![],
     }
 }
@@ -85,6 +86,7 @@ pub(super) fn answer(wanted: usize, buckets: usize, every: usize) -> Answer {
         buckets: facts,
         chain,
         strategies: vec![],
+        hyper: None,
         missing: vec![],
     }
 }

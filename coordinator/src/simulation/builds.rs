@@ -77,7 +77,12 @@ pub(super) fn check_end(state: &State, build: &Build, (expected_plan, expected):
     let quarantined = BTreeSet::new();
     let results = &results;
     let quarantined = &quarantined;
-    let derived = plan(build, Known { results, quarantined });
+    let known = Known {
+        results,
+        quarantined,
+        order: known.order,
+    };
+    let derived = plan(build, known);
     assert!(
         derived == *expected_plan,
         "the plan is that of an undisturbed run"

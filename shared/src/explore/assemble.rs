@@ -1,6 +1,6 @@
 //! Puts an answer together from what is known so far.
 
-use super::{Answer, Baseline, BucketFacts, Candidate, ChainLink, StrategyFacts};
+use super::{Answer, Baseline, BucketFacts, Candidate, ChainLink, SearchFound, StrategyFacts};
 use crate::bucket::Buckets;
 use crate::build::Build;
 use crate::chain::{Link, Strategy};
@@ -43,6 +43,8 @@ pub struct Findings {
     pub compared: Vec<(Strategy, Vec<TrainedLink>)>,
     /// The training on pixels.
     pub pixels: Option<Trained>,
+    /// The search over hyper-parameters, once it has begun.
+    pub hyper: Option<SearchFound>,
     /// What failed for good, in words.
     pub missing: Vec<String>,
 }
@@ -117,6 +119,7 @@ impl Findings {
                 .map(|link| chain_link(link, &bucket_of))
                 .collect(),
             strategies: self.strategies(build),
+            hyper: self.hyper.as_ref().map(|found| found.facts.clone()),
             missing: self.missing.clone(),
         }
     }

@@ -131,3 +131,16 @@ fn steps() -> u32 {
 fn population() -> u32 {
     20
 }
+
+impl std::fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Algorithm::Random {} => "random",
+            Algorithm::Grid { .. } => "grid",
+            Algorithm::Asha { .. } => "ASHA",
+            Algorithm::Hyperband { .. } => "Hyperband",
+            Algorithm::Bohb { .. } => "BOHB",
+            Algorithm::Pbt { .. } => "PBT",
+        })
+    }
+}

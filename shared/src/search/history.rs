@@ -60,7 +60,8 @@ pub struct Leg {
 }
 
 /// A score.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Report {
     /// After this epoch.
     pub at: u32,
@@ -190,15 +191,12 @@ impl History {
         self.trials.iter().filter(|trial| trial.is_running()).count()
     }
 
-    /// Epochs decided on so far. A leg that is running counts whole, one that ended early as far as it reported.
+    /// Epochs decided on so far. A leg that is running or failed counts whole, so that trials that fail use up a budget too;
+    /// one that was stopped counts as far as it reported.
     pub fn epochs(&self) -> u64 {
-        let of = |trial: &Trial| {
-            let over = if trial.end.is_some() {
-                trial.reached()
-            } else {
-                trial.until()
-            };
-            u64::from(over)
+        let of = |trial: &Trial| match trial.end {
+            Some(End::Stopped) => u64::from(trial.reached()),
+            Some(End::Failed) | None => u64::from(trial.until()),
         };
         self.trials.iter().map(of).sum()
     }

@@ -5,6 +5,7 @@ mod by_hand;
 mod refused;
 mod replay;
 mod surrogate;
+mod unfold;
 
 use super::*;
 
@@ -52,4 +53,24 @@ fn reported(trial: u32, at: u32, score: f64) -> Event {
         at,
         score,
     }
+}
+
+/// The whole search with this many slots, from its results alone: what was decided before the first of them and after each.
+fn replay(search: &Search, slots: usize, results: &[Event]) -> (History, Vec<Decided>) {
+    let (mut history, mut decided) = (History::default(), Vec::new());
+    let mut decide = |history: &mut History| {
+        for next in search.decide(history, slots.saturating_sub(history.running())) {
+            history.push(&Event::Decided(next.decision.clone())).unwrap();
+            decided.push(next);
+        }
+    };
+    decide(&mut history);
+    for result in results {
+        match history.push(result) {
+            Err(HistoryError::Ended(_)) => continue,
+            pushed => pushed.unwrap(),
+        }
+        decide(&mut history);
+    }
+    (history, decided)
 }

@@ -7,8 +7,9 @@ use super::{Spec, SpecError, StartSpec};
 use crate::build::Build;
 use crate::dataset::{Manifest, Splits};
 use crate::digest::Digest;
-use crate::format::Size;
+use crate::format::{Format, Size};
 use crate::net::{ScriptFacts, WeightsFacts};
+use crate::search::HyperSearch;
 use crate::space::Space;
 use crate::task::{Jpeg, Start};
 use crate::training::Net;
@@ -174,6 +175,7 @@ impl Spec {
             formats_per_bucket: self.buckets.formats_per_bucket,
             choice: self.buckets.choice,
             choice_seed: self.buckets.seed,
+            search_hyper: self.search_hyper_of(&feasible)?,
             batch: self.profile.batch,
             hardware: self
                 .profile
@@ -216,6 +218,20 @@ impl Spec {
         );
         ensure(facts.channels == channels, "net.script", &value, &allowed)?;
         Ok(facts.net())
+    }
+
+    /// The search over hyper-parameters, whose format, where the spec names one, must be of the space.
+    fn search_hyper_of(&self, feasible: &[Format]) -> Result<Option<HyperSearch>, SpecError> {
+        let Some(spec) = &self.search.hyper else {
+            return Ok(None);
+        };
+        if let Some(format) = spec.format {
+            let allowed = "is no format of [space] that the dataset's images can have; name another, or leave it out and \
+                           say `time_us`";
+            ensure(feasible.contains(&format), "search.hyper.format", format, allowed)?;
+        }
+        let (scratch, _) = self.training.hypers();
+        Ok(Some(spec.search(scratch.epochs)))
     }
 
     /// What takes the place of "scratch".

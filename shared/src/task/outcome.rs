@@ -130,6 +130,8 @@ impl Task {
                 share(trained.accuracy)
                     && trained.loss.is_finite()
                     && trained.state.is_some() == leg.is_some()
+                    && leg
+                        .is_none_or(|leg| trained.curve.last().is_some_and(|point| point.epoch == leg.until))
                     && trained.test_accuracy.is_some() == (images.test > 0 && is_over)
                     && trained.test_accuracy.is_none_or(share)
             }

@@ -3,6 +3,10 @@
 use super::Augment;
 use serde::{Deserialize, Serialize};
 
+const EPOCHS_MAX: u32 = 100_000;
+const BATCH_MAX: u32 = 65_536;
+const RATE_BELOW: f64 = 100.0;
+
 /// Hyper-parameters of one training. What has its default is not written, so that a task keeps the name it had before
 /// there was a choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +111,74 @@ impl Default for Hyper {
             deterministic: false,
             augment: Augment::default(),
         }
+    }
+}
+
+/// A hyper-parameter that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} = {value}: {allowed}")]
+pub struct HyperError {
+    /// Its name in a spec, for example `augment.crop`.
+    pub field: String,
+    /// What it is.
+    pub value: String,
+    /// What it may be.
+    pub allowed: String,
+}
+
+impl Hyper {
+    /// Whether a training can follow these numbers.
+    pub fn check(&self) -> Result<(), HyperError> {
+        let refuse = |field: &str, value: String, allowed: String| {
+            let field = field.into();
+            Err(HyperError {
+                field,
+                value,
+                allowed,
+            })
+        };
+        let counted = [
+            ("epochs", self.epochs, EPOCHS_MAX),
+            ("batch_size", self.batch_size, BATCH_MAX),
+        ];
+        for (field, value, most) in counted {
+            if !(1..=most).contains(&value) {
+                return refuse(field, value.to_string(), format!("must be from 1 to {most}"));
+            }
+        }
+        let rate = self.learning_rate;
+        if !(rate.is_finite() && rate > 0.0 && rate < RATE_BELOW) {
+            let allowed = format!("must be above 0 and below {RATE_BELOW}");
+            return refuse("learning_rate", rate.to_string(), allowed);
+        }
+        let shares = [
+            ("momentum", self.momentum),
+            ("weight_decay", self.weight_decay),
+            ("label_smoothing", self.label_smoothing),
+        ];
+        for (field, value) in shares {
+            if !(0.0..1.0).contains(&value) {
+                return refuse(field, value.to_string(), "must be at least 0 and below 1".into());
+            }
+        }
+        if self.warmup_epochs >= self.epochs {
+            let allowed = format!(
+                "must be below the {} epochs of a training from scratch",
+                self.epochs
+            );
+            return refuse("warmup_epochs", self.warmup_epochs.to_string(), allowed);
+        }
+        if let Schedule::Step { every, factor } = self.schedule {
+            if !(1..=EPOCHS_MAX).contains(&every) {
+                let allowed = format!("must be from 1 to {EPOCHS_MAX}");
+                return refuse("schedule.step.every", every.to_string(), allowed);
+            }
+            if !(factor > 0.0 && factor <= 1.0) {
+                let allowed = "must be above 0 and at most 1".to_string();
+                return refuse("schedule.step.factor", factor.to_string(), allowed);
+            }
+        }
+        Ok(())
     }
 }
 

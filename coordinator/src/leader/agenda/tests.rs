@@ -13,6 +13,7 @@ use std::ops::Range;
 struct Results {
     results: BTreeMap<TaskId, Outcome>,
     quarantined: BTreeSet<TaskId>,
+    order: BTreeMap<TaskId, u64>,
 }
 
 impl Results {
@@ -20,6 +21,7 @@ impl Results {
         let known = Known {
             results: &self.results,
             quarantined: &self.quarantined,
+            order: &self.order,
         };
         plan(build, known)
     }
@@ -63,6 +65,7 @@ fn patch(build: &Build, seeds: Range<u64>) {
             }
             let (task, result) = ready[dice.below(ready.len() as u64) as usize].clone();
             let given_up = dice.below(20) == 0;
+            known.order.insert(task, known.order.len() as u64);
             let stale = if given_up {
                 known.quarantined.insert(task);
                 true

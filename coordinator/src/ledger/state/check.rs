@@ -1,6 +1,7 @@
 //! What must hold of the machine between any two commands.
 
 use super::{Phase, State};
+use imgcalc_shared::task::TaskId;
 use std::collections::BTreeSet;
 
 impl State {
@@ -51,6 +52,14 @@ impl State {
         assert!(
             tokens.iter().all(|token| *token <= self.next_token),
             "tokens rise"
+        );
+        // What ended before the order was kept has none.
+        let places: BTreeSet<u64> = self.order.values().copied().collect();
+        assert_eq!(places.len(), self.order.len(), "no two tasks end at once");
+        let over = |id: &TaskId| self.results.contains_key(id) || self.quarantined.contains(id);
+        assert!(
+            self.order.keys().all(over),
+            "what has ended has a result or none ever"
         );
         assert!(
             self.quarantined.iter().all(|id| self.open.contains_key(id)),

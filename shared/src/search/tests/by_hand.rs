@@ -348,7 +348,7 @@ fn a_model_is_asked_once_there_are_results_enough() {
         .map(|trial| f64::from(trial * 37 % 101) / 101.0)
         .collect();
     let results: Vec<Event> = results_of(&search, &scores, 200);
-    let (_, decided) = search.replay(1, &results).unwrap();
+    let (_, decided) = replay(&search, 1, &results);
     let (mut few, mut modelled, mut beside) = (0, 0, 0);
     for next in decided {
         match next.why {

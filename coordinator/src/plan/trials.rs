@@ -1,0 +1,198 @@
+//! Trials of a search over hyper-parameters: one training for every stretch that the search decides on.
+//!
+//! The search is unfolded anew from its results each time, in the order in which the ledger has them; so a new leader and
+//! a replayed log want the same trials.
+
+use super::chain::Chain;
+use super::{Known, Planned, Stage, Standing, columns};
+use imgcalc_shared::build::Build;
+use imgcalc_shared::explore::{Findings, Query, SearchFound};
+use imgcalc_shared::format::Format;
+use imgcalc_shared::search::{Decision, Ended, HyperSearch, Point, Report, TrialId, at_point};
+use imgcalc_shared::task::{Input, Leg, Outcome, Start, Task, TaskId, Trained};
+use imgcalc_shared::training::Hyper;
+use std::collections::BTreeMap;
+
+/// What the stage wants.
+pub(super) struct Trials {
+    pub(super) tasks: Vec<Planned>,
+    /// Whether nothing will follow.
+    pub(super) complete: bool,
+}
+
+/// Trainings that were decided on, by trial and the epoch at which they pause.
+type Trainings<'a> = BTreeMap<(TrialId, u32), (TaskId, Option<&'a Trained>)>;
+
+struct Walk<'a> {
+    build: &'a Build,
+    known: Known<'a>,
+    format: Format,
+    base: Hyper,
+    columns: Standing,
+    /// Of each trial that was started: what it is trained with, and its stretch.
+    points: BTreeMap<TrialId, (Point, Leg)>,
+    trainings: Trainings<'a>,
+    tasks: Vec<Planned>,
+}
+
+/// The trials decided on so far. Where the spec names no format they wait for the chain.
+pub(super) fn tasks(
+    build: &Build,
+    feasible: &[Format],
+    chain: &Chain,
+    known: Known,
+    findings: &mut Findings,
+) -> Trials {
+    let mut wanted = Trials {
+        tasks: Vec::new(),
+        complete: true,
+    };
+    let Some(search) = &build.search_hyper else {
+        return wanted;
+    };
+    if search.format.is_none() && !chain.complete {
+        wanted.complete = false;
+        return wanted;
+    }
+    let Some(format) = format(build, search, feasible, findings) else {
+        findings
+            .missing
+            .push("the search over hyper-parameters: there is no format for it".into());
+        return wanted;
+    };
+    let family = format.family();
+    let columns = chain.columns.get(&family).copied().unwrap_or_else(|| {
+        let task = columns(build, feasible, family);
+        let id = task.id();
+        let standing = known.standing(id, true);
+        wanted
+            .tasks
+            .push(Planned::new(id, task, Stage::Columns, standing));
+        standing
+    });
+    if columns == Standing::Quarantined {
+        let missing = format!("the search over hyper-parameters: there are no columns of {family}");
+        findings.missing.push(missing);
+        return wanted;
+    }
+    let mut base = search.base(&build.scratch);
+    base.batch_size = findings.batch.unwrap_or(base.batch_size);
+    let mut walk = Walk {
+        build,
+        known,
+        format,
+        base,
+        columns,
+        points: BTreeMap::new(),
+        trainings: BTreeMap::new(),
+        tasks: wanted.tasks,
+    };
+    let slots = search.parallel.into();
+    let unfolded = search.search.unfold(slots, |decision| walk.stretch(decision));
+    let complete = unfolded.is_over;
+    findings.hyper = Some(SearchFound::of(search, format, unfolded, &walk.trainings));
+    Trials {
+        tasks: walk.tasks,
+        complete,
+    }
+}
+
+impl Walk<'_> {
+    /// Plans the stretch that follows from a decision; how it ended, if it has.
+    fn stretch(&mut self, decision: &Decision) -> Option<Ended> {
+        let until = decision.until()?;
+        let trial = decision.trial();
+        let before = self.points.get(&trial).map(|(_, leg)| *leg);
+        let after = before.map_or(0, |leg| leg.until);
+        let (point, from) = match decision {
+            Decision::Start { point, .. } => (point.clone(), None),
+            Decision::Copy { point, from, at, .. } => (point.clone(), Some((*from, *at))),
+            Decision::Promote { .. } | Decision::Stop { .. } => {
+                let (point, _) = self.points.get(&trial)?;
+                (point.clone(), Some((trial, after)))
+            }
+        };
+        let start = match from {
+            None => self.build.start,
+            Some(from) => Start::State(self.trainings.get(&from)?.0),
+        };
+        let leg = Leg { after, until };
+        // A point that no training can follow was refused with the spec.
+        let hyper = at_point(&self.base, &point).ok()?;
+        let is_whole = leg.after == 0 && leg.until == hyper.epochs;
+        let task = Task::Train {
+            dataset: self.build.dataset,
+            images: self.build.images,
+            input: Input::Format(self.format),
+            net: self.build.net.clone(),
+            hyper,
+            start,
+            threads: self.build.threads,
+            leg: (!is_whole).then_some(leg),
+        };
+        self.points.insert(trial, (point, leg));
+        let id = task.id();
+        let trained = match self.known.results.get(&id) {
+            Some(Outcome::Train(trained)) => Some(trained),
+            _ => None,
+        };
+        self.trainings.insert((trial, until), (id, trained));
+        let standing = self.known.standing(id, self.columns == Standing::Done);
+        // Two trials at one point are one training.
+        if !self.tasks.iter().any(|planned| planned.id == id) {
+            self.tasks.push(Planned::new(id, task, Stage::Trials, standing));
+        }
+        let order = self.known.order.get(&id).copied().unwrap_or(0);
+        match standing {
+            Standing::Done => {
+                let reports = trained.map(|trained| reports(trained, after));
+                Some(Ended { order, reports })
+            }
+            Standing::Quarantined => Some(Ended { order, reports: None }),
+            Standing::Blocked | Standing::Ready => None,
+        }
+    }
+}
+
+/// The scores of a stretch: its curve.
+fn reports(trained: &Trained, after: u32) -> Vec<Report> {
+    let points = trained.curve.iter().filter(|point| point.epoch > after);
+    points
+        .map(|point| Report {
+            at: point.epoch,
+            score: point.accuracy,
+        })
+        .collect()
+}
+
+/// The format the trials are trained on: the one the spec names, else the most accurate that was trained and fits the
+/// budget of time, else the one expected to be. None while that cannot be told.
+fn format(build: &Build, search: &HyperSearch, feasible: &[Format], findings: &Findings) -> Option<Format> {
+    if search.format.is_some() {
+        return search.format;
+    }
+    let answer = findings.answer(build, feasible);
+    let fits = answer.within(Query {
+        time_us: search.time_us,
+        ..Query::default()
+    });
+    let measured = fits.iter().find(|candidate| candidate.measured);
+    measured.or(fits.first()).map(|candidate| candidate.format)
+}
+
+/// Trials that were not started yet of those the budget allows.
+pub(super) fn unknown(build: &Build, findings: &Findings) -> usize {
+    let Some(search) = &build.search_hyper else {
+        return 0;
+    };
+    let (started, is_over) = match &findings.hyper {
+        Some(found) => (found.facts.trials.len(), found.facts.is_over),
+        None => (0, false),
+    };
+    let wanted = search.search.budget.trainings.unwrap_or(0) as usize;
+    if is_over {
+        0
+    } else {
+        wanted.saturating_sub(started)
+    }
+}

@@ -1,0 +1,90 @@
+//! A search unfolded from its results: with more of them its story is only longer.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// A stretch of a trial.
+type Stretch = (TrialId, u32);
+
+/// What a made-up training comes to, from numbers alone; one in eleven fails.
+fn result(salt: u64, decision: &Decision) -> Option<Vec<Report>> {
+    let (trial, until) = (decision.trial().0, decision.until()?);
+    let mixed = (u64::from(trial) * 31 + u64::from(until) + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+    (mixed % 11 != 0).then(|| {
+        let score = (mixed % 17) as f64;
+        vec![Report { at: until, score }]
+    })
+}
+
+/// Runs a search on workers that finish in the order the dice say; gives the story after every result.
+fn driven(search: &Search, slots: usize, salt: u64, dice: &[u8]) -> Vec<(BTreeMap<Stretch, u64>, Unfolded)> {
+    let mut known: BTreeMap<Stretch, u64> = BTreeMap::new();
+    let mut steps = Vec::new();
+    for (order, roll) in (1..).zip(dice) {
+        let unfolded = unfold(search, slots, salt, &known);
+        let running: Vec<Stretch> = unfolded
+            .history
+            .trials()
+            .filter(|(_, trial)| trial.is_running())
+            .map(|(id, trial)| (id, trial.until()))
+            .collect();
+        steps.push((known.clone(), unfolded));
+        if running.is_empty() {
+            break;
+        }
+        known.insert(running[usize::from(*roll) % running.len()], order);
+    }
+    steps
+}
+
+fn limited(search: Search) -> Search {
+    let budget = Budget {
+        trainings: Some(17),
+        epochs: None,
+    };
+    Search { budget, ..search }
+}
+
+fn unfold(search: &Search, slots: usize, salt: u64, known: &BTreeMap<Stretch, u64>) -> Unfolded {
+    search.unfold(slots, |decision| {
+        let order = *known.get(&(decision.trial(), decision.until()?))?;
+        let reports = result(salt, decision);
+        Some(Ended { order, reports })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn every_prefix_of_the_results_gives_a_prefix_of_the_story(
+        slots in 1..5usize,
+        salt in any::<u64>(),
+        dice in prop::collection::vec(any::<u8>(), 1..60),
+    ) {
+        for search in all() {
+            let steps = driven(&limited(search), slots, salt, &dice);
+            let (_, last) = steps.last().unwrap();
+            for (known, unfolded) in &steps {
+                prop_assert!(last.story.starts_with(&unfolded.story), "{} results", known.len());
+                prop_assert!(unfolded.history.running() <= slots);
+            }
+        }
+    }
+
+    #[test]
+    fn results_that_were_there_before_the_search_began_are_taken_as_they_come(
+        salt in any::<u64>(),
+        dice in prop::collection::vec(any::<u8>(), 1..60),
+    ) {
+        // Another build searched with a larger budget: this one reads as much of it as its own allows.
+        for search in all() {
+            let small = limited(search.clone());
+            let steps = driven(&search, 1, salt, &dice);
+            let (known, live) = steps.last().unwrap();
+            let read = unfold(&small, 1, salt, known);
+            prop_assert!(live.story.starts_with(&read.story));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `[search]`: searches that follow once formats are known.
+
+use super::{Spec, SpecError};
+use crate::format::Format;
+use crate::search::{Algorithm, Budget, Epochs, HyperSearch, Parameters, Search, SearchError};
+use serde::{Deserialize, Serialize};
+
+/// Trials at once where the spec does not say.
+const PARALLEL: u16 = 4;
+const PARALLEL_MAX: u16 = 1024;
+
+/// `[search]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchSpec {
+    /// A search over hyper-parameters.
+    pub hyper: Option<HyperSearchSpec>,
+}
+
+/// `[search.hyper]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HyperSearchSpec {
+    /// The format to train on; the best that was found within `time_us` unless given.
+    pub format: Option<Format>,
+    /// The most inference time of the format, µs per image.
+    pub time_us: Option<f64>,
+    /// `{ name = "asha" }`, `hyperband`, `bohb`, `pbt`, `random` or `grid`, with its settings.
+    pub algorithm: Algorithm,
+    /// `{ min = 1, max = 27 }`: how long a trial is trained. From 1 to `training.epochs` unless given.
+    pub epochs: Option<Epochs>,
+    /// `{ trainings = 50 }` and `{ epochs = 400 }`: how much may be spent.
+    pub budget: Budget,
+    /// Trials at once.
+    #[serde(default = "parallel")]
+    pub parallel: u16,
+    /// Seed of every draw.
+    #[serde(default)]
+    pub seed: u64,
+    /// What is searched, each with its range.
+    pub parameters: Parameters,
+}
+
+impl HyperSearchSpec {
+    /// The search it means where a training has so many epochs.
+    pub fn search(&self, epochs: u32) -> HyperSearch {
+        let search = Search {
+            parameters: self.parameters.clone(),
+            algorithm: self.algorithm,
+            epochs: self.epochs.unwrap_or(Epochs { min: 1, max: epochs }),
+            budget: self.budget,
+            seed: self.seed,
+        };
+        HyperSearch {
+            format: self.format,
+            time_us: self.time_us,
+            parallel: self.parallel,
+            search,
+        }
+    }
+}
+
+/// What a spec may say of its searches, as far as that needs no dataset.
+pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
+    let Some(hyper) = &spec.search.hyper else {
+        return Ok(());
+    };
+    let refuse = |field: &str, value: String, allowed: &str| {
+        Err(SpecError::Field {
+            field: format!("search.hyper.{field}"),
+            value,
+            allowed: allowed.into(),
+        })
+    };
+    if !(1..=PARALLEL_MAX).contains(&hyper.parallel) {
+        let allowed = format!("must be from 1 to {PARALLEL_MAX}");
+        return refuse("parallel", hyper.parallel.to_string(), &allowed);
+    }
+    if let Some(time) = hyper.time_us.filter(|time| !(time.is_finite() && *time > 0.0)) {
+        return refuse("time_us", time.to_string(), "must be above 0");
+    }
+    if let (Some(format), Some(time)) = (hyper.format, hyper.time_us) {
+        let allowed = format!("`search.hyper.format` names {format} already; leave one of them out");
+        return refuse("time_us", time.to_string(), &allowed);
+    }
+    let budget = hyper.budget;
+    if budget.trainings.is_none()
+        && budget.epochs.is_none()
+        && !matches!(hyper.algorithm, Algorithm::Grid { .. })
+    {
+        let allowed = "would never end; say `trainings` or `epochs`, for example { trainings = 30 }";
+        return refuse("budget", "{}".into(), allowed);
+    }
+    let (scratch, _) = spec.training.hypers();
+    hyper.search(scratch.epochs).check(&scratch).map_err(of_hyper)
+}
+
+/// An error of the search as one of the spec.
+fn of_hyper(error: SearchError) -> SpecError {
+    SpecError::Field {
+        field: format!("search.hyper.{}", error.field),
+        value: error.value,
+        allowed: error.allowed,
+    }
+}
+
+fn parallel() -> u16 {
+    PARALLEL
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASHA: &str = "[training]\nepochs = 9\n[search.hyper]\nalgorithm = { name = \"asha\", eta = 3 }\n\
+        budget = { trainings = 20 }\n[search.hyper.parameters]\nlearning_rate = { log = [1e-3, 1.0] }\n";
+
+    fn parse(extra: &str) -> Result<Spec, SpecError> {
+        Spec::parse(&format!("name = \"n\"\nbase = \"b\"\ndataset = \"d\"\n{extra}"))
+    }
+
+    #[test]
+    fn what_is_not_said_has_a_meaning() {
+        let spec = parse(ASHA).unwrap();
+        let search = spec.search.hyper.unwrap().search(9);
+        assert_eq!(search.search.epochs, Epochs { min: 1, max: 9 });
+        assert_eq!((search.parallel, search.format, search.time_us), (4, None, None));
+    }
+
+    #[test]
+    fn bad_searches_are_refused_with_their_field_and_a_remedy() {
+        let with = |from: &str, to: &str| ASHA.replace(from, to);
+        for (text, said) in [
+            (
+                with("[1e-3, 1.0]", "[1.0, 1e-3]"),
+                "search.hyper.parameters.learning_rate = ",
+            ),
+            (with("[1e-3, 1.0]", "[0.0, 1.0]"), "raise its first end"),
+            (
+                with("trainings = 20", "trainings = 2"),
+                "search.hyper.budget.trainings = 2",
+            ),
+            (
+                with("trainings = 20", "epochs = 8"),
+                "search.hyper.budget.epochs = 8",
+            ),
+            (with("trainings = 20", ""), "would never end"),
+            (with("epochs = 9", "epochs = 2"), "or use the algorithm `random`"),
+            (
+                with("[search.hyper]", "[search.hyper]\nparallel = 0"),
+                "search.hyper.parallel = 0",
+            ),
+            (
+                with("[search.hyper]", "[search.hyper]\ntime_us = -1.0"),
+                "search.hyper.time_us = -1",
+            ),
+            (
+                with(
+                    "[search.hyper]",
+                    "[search.hyper]\nformat = \"1x1-b8-k2-q20\"\ntime_us = 3.0",
+                ),
+                "names 1x1-b8-k2-q20 already",
+            ),
+            (
+                with("learning_rate = {", "rate = {"),
+                "search.hyper.parameters = rate",
+            ),
+            (
+                with("log = [1e-3, 1.0]", "log = [1e-3, 100.0]"),
+                "must be above 0 and below 100",
+            ),
+            (
+                with("\"asha\", eta = 3", "\"asha\", eta = 1"),
+                "search.hyper.algorithm.eta = 1",
+            ),
+            (with("\"asha\", eta = 3", "\"tpe\""), "`random`"),
+        ] {
+            let error = parse(&text).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}
