@@ -40,6 +40,33 @@ impl Augment {
     pub fn is_none(&self) -> bool {
         *self == Augment::default()
     }
+
+    /// Every strength with its name in a spec, in the order of the fields.
+    pub fn strengths(&self) -> [(&'static str, f64); 9] {
+        // Taken apart whole, so that no strength can be left out.
+        let Augment {
+            horizontal_flip,
+            vertical_flip,
+            rotation,
+            crop,
+            translation,
+            cutout,
+            brightness,
+            contrast,
+            chroma,
+        } = *self;
+        [
+            ("horizontal_flip", horizontal_flip),
+            ("vertical_flip", vertical_flip),
+            ("rotation", rotation),
+            ("crop", crop),
+            ("translation", translation),
+            ("cutout", cutout),
+            ("brightness", brightness),
+            ("contrast", contrast),
+            ("chroma", chroma),
+        ]
+    }
 }
 
 #[cfg(test)]
@@ -62,6 +89,8 @@ mod tests {
         ] {
             let augment: Augment = serde_json::from_str(&format!(r#"{{"{field}":0.1}}"#)).unwrap();
             assert!(!augment.is_none(), "{field}");
+            let on = augment.strengths().into_iter().filter(|(_, strength)| *strength != 0.0);
+            assert!(on.eq([(field, 0.1)]), "{field}");
         }
     }
 }

@@ -49,19 +49,9 @@ pub(super) fn training(spec: &TrainingSpec, build: &Build) -> String {
 
 /// The augmentations that are on, if any.
 pub(super) fn augment(augment: &Augment) -> Option<String> {
-    let all = [
-        ("horizontal flip", augment.horizontal_flip),
-        ("vertical flip", augment.vertical_flip),
-        ("rotation", augment.rotation),
-        ("crop", augment.crop),
-        ("translation", augment.translation),
-        ("cutout", augment.cutout),
-        ("brightness", augment.brightness),
-        ("contrast", augment.contrast),
-        ("chroma", augment.chroma),
-    ];
-    let on = all.iter().filter(|(_, strength)| *strength > 0.0);
-    let on: Vec<String> = on.map(|(name, strength)| format!("{name} {strength}")).collect();
+    let on = augment.strengths().into_iter().filter(|(_, strength)| *strength > 0.0);
+    let words = |(field, strength): (&str, f64)| format!("{} {strength}", field.replace('_', " "));
+    let on: Vec<String> = on.map(words).collect();
     (!on.is_empty()).then(|| on.join(", "))
 }
 

@@ -91,17 +91,7 @@ fn share(field: &str, value: f64) -> Result<(), SpecError> {
 
 /// What an augmentation cannot be, as a field of the spec.
 pub(in crate::spec) fn refused(augment: &Augment, error: &AugmentError) -> SpecError {
-    let strengths = [
-        ("horizontal_flip", augment.horizontal_flip),
-        ("vertical_flip", augment.vertical_flip),
-        ("rotation", augment.rotation),
-        ("crop", augment.crop),
-        ("translation", augment.translation),
-        ("cutout", augment.cutout),
-        ("brightness", augment.brightness),
-        ("contrast", augment.contrast),
-        ("chroma", augment.chroma),
-    ];
+    let strengths = augment.strengths();
     let strength = strengths.iter().find(|(field, _)| *field == error.field);
     SpecError::Field {
         field: format!("training.augment.{}", error.field),

@@ -30,32 +30,21 @@ struct Images {
 impl Augment {
     /// Whether every strength lies in its range.
     pub fn check_ranges(&self) -> Result<(), AugmentError> {
-        let to_one = [
-            ("horizontal_flip", self.horizontal_flip),
-            ("vertical_flip", self.vertical_flip),
-            ("rotation", self.rotation),
-            ("translation", self.translation),
-            ("brightness", self.brightness),
-            ("contrast", self.contrast),
-            ("chroma", self.chroma),
-        ];
-        let below_one = [("crop", self.crop), ("cutout", self.cutout)];
-        let outside = |field, value: f64, allowed: &str| AugmentError {
-            field,
-            reason: format!("{value} is out of range"),
-            remedy: format!("use a number {allowed}"),
-        };
-        // Written so that what is no number fails.
-        if let Some((field, value)) = to_one.into_iter().find(|(_, value)| !(0.0..=1.0).contains(value)) {
-            return Err(outside(field, value, "from 0 to 1"));
+        for (field, value) in self.strengths() {
+            // Of a crop or a rectangle of the whole image nothing would be left. Written so that what is no number fails.
+            let (fine, allowed) = match field {
+                "crop" | "cutout" => ((0.0..1.0).contains(&value), "from 0 to less than 1"),
+                _ => ((0.0..=1.0).contains(&value), "from 0 to 1"),
+            };
+            if !fine {
+                return Err(AugmentError {
+                    field,
+                    reason: format!("{value} is out of range"),
+                    remedy: format!("use a number {allowed}"),
+                });
+            }
         }
-        match below_one
-            .into_iter()
-            .find(|(_, value)| !(0.0..1.0).contains(value))
-        {
-            Some((field, value)) => Err(outside(field, value, "from 0 to less than 1")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Whether images of this size and with this number of channels can be augmented so when they are stored in this format.

@@ -83,13 +83,19 @@ impl ImageCache {
             true => self.resident(base, manifest, images, input, shape, &shared)?,
             false => ranges.clone().map(|_| None),
         };
+        // Made when first needed, once for all splits: it looks up which columns there are.
+        let mut made: Option<Reader> = None;
+        let mut reader = || match &made {
+            Some(reader) => Ok(reader.clone()),
+            None => reader(base, manifest, images, input).map(|new| made.insert(new).clone()),
+        };
         let mut feeds = parts.into_iter().zip(ranges).map(|(planes, range)| {
             let groups = groups(manifest, &range);
             let counts = groups.iter().map(|group| group.len() as u32).collect();
             let labels = labels[range.start as usize..range.end as usize].to_vec();
             let planes = match planes {
                 None if !range.is_empty() && fits(range.len() as u64) => {
-                    let reader = reader(base, manifest, images, input)?;
+                    let reader = reader()?;
                     let values = shared.counted(base, || reader(&[range]))?;
                     Some(Planes::new(&values, shape, blocks(input))?)
                 }
@@ -101,8 +107,7 @@ impl ImageCache {
             if groups.is_empty() {
                 return Ok(None);
             }
-            let reader = reader(base, manifest, images, input)?;
-            let stream = RowGroups::new(base.clone(), reader, groups, shared.clone());
+            let stream = RowGroups::new(base.clone(), reader()?, groups, shared.clone());
             Ok::<_, Failure>(Some(Feed::streamed(
                 Box::new(stream),
                 shape,
