@@ -27,7 +27,7 @@ use crate::replica::{Change, Identity, IdentityError, Message, Timing};
 use crate::view::{Account, BuildView, Members, Overview};
 use drive::Input;
 use imgcalc_proto::security::Credentials;
-use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::build::{Amendment, Build, BuildId};
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 use node::Node;
 use std::path::{Path, PathBuf};
@@ -214,6 +214,16 @@ impl Peer {
             build,
             wanted,
             priority,
+            reply,
+        })
+        .await
+    }
+
+    /// Adds to what is wanted of a build; says whether as much was wanted before.
+    pub async fn amend(&self, build: BuildId, amendment: Amendment) -> Result<bool, LeaderError> {
+        self.ask(|reply| Request::Amend {
+            build,
+            amendment,
             reply,
         })
         .await

@@ -81,6 +81,24 @@ pub struct Build {
     pub times_us: Vec<f64>,
     /// Space budgets of the answer, bytes; empty: a ladder.
     pub spaces: Vec<f64>,
+    /// What was asked for since it was submitted, in that order. Not part of the identity: it adds to what the build
+    /// finds and changes none of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amendments: Vec<Amendment>,
+}
+
+/// More that is wanted of a build than its spec says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Amendment {
+    /// Formats of a bucket are trained, whether it was sampled or not.
+    Refine {
+        /// Index of the bucket, fastest first.
+        bucket: u16,
+        /// So many of its formats in all, those trained before among them; none: every one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        formats: Option<u16>,
+    },
 }
 
 impl Build {
@@ -89,10 +107,35 @@ impl Build {
         let identity = Build {
             base: String::new(),
             dataset_name: String::new(),
+            amendments: Vec::new(),
             ..self.clone()
         };
         let digest = Digest::of_value(&("imgcalc-build", 1, &identity)).to_string();
         BuildId(format!("{}-{}", self.name, &digest[..8]))
+    }
+
+    /// Why an amendment cannot be made to this build, if it cannot.
+    pub fn unfit(&self, amendment: &Amendment) -> Option<String> {
+        match amendment {
+            Amendment::Refine { bucket, .. } if *bucket >= self.buckets => Some(format!(
+                "there is no bucket {bucket}: build {} has {}, counted from 0",
+                self.id(),
+                self.buckets
+            )),
+            Amendment::Refine { formats: Some(0), .. } => {
+                Some("a refinement takes one format at least".into())
+            }
+            Amendment::Refine { .. } => None,
+        }
+    }
+
+    /// Adds an amendment; false if what was asked for before is as much already.
+    pub fn amend(&mut self, amendment: &Amendment) -> bool {
+        let wanted = self.amendments.iter().any(|earlier| earlier.covers(amendment));
+        if !wanted {
+            self.amendments.push(amendment.clone());
+        }
+        !wanted
     }
 
     /// Shape of the net's input for a format.
@@ -154,6 +197,39 @@ impl Build {
         };
         let epochs = leg.map_or(hyper.epochs, |leg| leg.until.saturating_sub(leg.after));
         f64::from(epochs) * self.epoch_cost(shape)
+    }
+}
+
+impl Amendment {
+    /// Whether it asks for all that another does.
+    fn covers(&self, other: &Amendment) -> bool {
+        match (self, other) {
+            (
+                Amendment::Refine { bucket, formats },
+                Amendment::Refine {
+                    bucket: wanted_in,
+                    formats: wanted,
+                },
+            ) => {
+                let all = |formats: &Option<u16>| formats.unwrap_or(u16::MAX);
+                bucket == wanted_in && all(formats) >= all(wanted)
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Amendment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Amendment::Refine {
+                bucket,
+                formats: None,
+            } => write!(f, "all formats of bucket {bucket}"),
+            Amendment::Refine {
+                bucket,
+                formats: Some(count),
+            } => write!(f, "{count} formats of bucket {bucket}"),
+        }
     }
 }
 

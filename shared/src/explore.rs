@@ -112,8 +112,14 @@ pub struct BucketFacts {
     pub time_us_low: f64,
     /// Inference time of its slowest format, µs.
     pub time_us_high: f64,
-    /// In which round it was chosen for sampling, from 1.
+    /// In which round formats of it were first chosen for training, from 1.
     pub round: Option<usize>,
+    /// In which round it was refined last, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refined: Option<usize>,
+    /// Formats of it that were trained.
+    #[serde(default)]
+    pub trained: usize,
     /// Best accuracy measured in it.
     pub best_measured: Option<f64>,
     /// Best accuracy by linear interpolation between sampled buckets.

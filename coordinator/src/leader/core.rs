@@ -10,7 +10,7 @@ use super::workers::Workers;
 use crate::ledger::{BuildPhase, BuildState, Command, Effect, Phase, State, Wanted};
 use crate::plan::Standing;
 use crate::view::{Account, BuildView, Overview};
-use imgcalc_shared::build::BuildId;
+use imgcalc_shared::build::{Amendment, BuildId};
 use imgcalc_shared::task::TaskId;
 use std::collections::BTreeMap;
 
@@ -137,6 +137,14 @@ impl Core {
                 reply,
             } => {
                 let said = self.direct(&build, wanted, priority, now_ms);
+                self.reply(reply, said);
+            }
+            Request::Amend {
+                build,
+                amendment,
+                reply,
+            } => {
+                let said = self.amend(build, amendment, now_ms);
                 self.reply(reply, said);
             }
             Request::Retry { build, task, reply } => {
@@ -298,7 +306,10 @@ impl Core {
             Effect::Reopened { task, .. } => agendas.for_each(|agenda| agenda.give_back(task)),
             Effect::Committed { task } => self.agendas.retain(|_, agenda| !agenda.commit(task)),
             Effect::Quarantined { task } => self.agendas.retain(|_, agenda| !agenda.wants(task)),
-            Effect::Submitted { build, .. } | Effect::Directed { build } | Effect::Finished { build } => {
+            Effect::Submitted { build, .. }
+            | Effect::Directed { build }
+            | Effect::Amended { build, .. }
+            | Effect::Finished { build } => {
                 self.agendas.remove(build);
             }
             Effect::Retried { .. } => self.agendas.clear(),
@@ -338,6 +349,23 @@ impl Core {
             self.logbook.end(build);
         }
         Ok(())
+    }
+
+    /// Adds to what is wanted of a build; says whether as much was wanted before.
+    fn amend(&mut self, build: BuildId, amendment: Amendment, now_ms: u64) -> Result<bool, LeaderError> {
+        let words = format!("asked for {amendment}");
+        let command = Command::Amend {
+            build: build.clone(),
+            amendment,
+            at_ms: now_ms,
+        };
+        match self.propose(command) {
+            Effect::Refused { reason } => Err(LeaderError::Refused(reason)),
+            effect => {
+                self.logbook.write(&build, "coordinator", &words);
+                Ok(matches!(effect, Effect::Amended { known: true, .. }))
+            }
+        }
     }
 
     /// Gives quarantined tasks of a build a new budget; says how many.

@@ -2,7 +2,7 @@
 
 use crate::ledger::{Record, Wanted};
 use crate::view::{Account, BuildView, Overview};
-use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::build::{Amendment, Build, BuildId};
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
 use std::sync::Arc;
@@ -135,6 +135,12 @@ pub(crate) enum Request {
         priority: Option<i32>,
         reply: Reply<()>,
     },
+    Amend {
+        build: BuildId,
+        amendment: Amendment,
+        /// Whether as much was asked for before.
+        reply: Reply<bool>,
+    },
     Retry {
         build: BuildId,
         /// Start of a task's id; empty for all.
@@ -230,7 +236,7 @@ impl Request {
             Request::Progress { reply, .. } => say(reply, error),
             Request::Account { .. } => {}
             Request::Complete { reply, .. } => say(reply, error),
-            Request::Drain { reply, .. } => say(reply, error),
+            Request::Drain { reply, .. } | Request::Amend { reply, .. } => say(reply, error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What can be asked of the ledger. The leader stamps time into a command; the machine has no clock.
 
-use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::build::{Amendment, Build, BuildId};
 use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,15 @@ pub enum Command {
         wanted: Option<Wanted>,
         /// Its new priority; none: as before.
         priority: Option<i32>,
+        /// Milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// More is wanted of a build than its spec says. One that had ended goes on.
+    Amend {
+        /// Which.
+        build: BuildId,
+        /// What.
+        amendment: Amendment,
         /// Milliseconds since 1970.
         at_ms: u64,
     },

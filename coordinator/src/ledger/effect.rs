@@ -18,6 +18,13 @@ pub enum Effect {
         /// Which.
         build: BuildId,
     },
+    /// The amendment is part of the build now; `known` if as much was asked for before, and nothing changed.
+    Amended {
+        /// Which.
+        build: BuildId,
+        /// Whether it was there before.
+        known: bool,
+    },
     /// The task has a new budget and can be tried again.
     Retried {
         /// The task.

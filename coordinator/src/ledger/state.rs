@@ -1,8 +1,9 @@
 //! The replicated machine.
 
+mod builds;
 mod check;
 
-use super::{Command, Effect, Ending, Record, Wanted};
+use super::{Command, Effect, Ending, Record};
 use crate::plan::Known;
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
@@ -172,6 +173,7 @@ impl State {
                 priority,
                 ..
             } => vec![self.direct(build, *wanted, *priority)],
+            Command::Amend { build, amendment, .. } => vec![self.amend(build, amendment)],
             Command::Retry { tasks, builds, .. } => {
                 let effects: Vec<Effect> = tasks.iter().map(|task| self.retry(*task)).collect();
                 if effects
@@ -226,42 +228,6 @@ impl State {
         }
     }
 
-    fn submit(&mut self, build: &Build, priority: i32, at_ms: u64) -> Effect {
-        let id = build.id();
-        let known = self.builds.contains_key(&id);
-        let fresh = BuildState {
-            build: build.clone(),
-            phase: BuildPhase::Running,
-            submitted_at_ms: at_ms,
-            priority,
-        };
-        let state = self.builds.entry(id.clone()).or_insert(fresh);
-        if matches!(state.phase, BuildPhase::Cancelled | BuildPhase::Paused) {
-            state.phase = BuildPhase::Running;
-        }
-        state.priority = priority;
-        // Data may have moved: where it lies is not part of a build's identity.
-        state.build.base = build.base.clone();
-        Effect::Submitted { build: id, known }
-    }
-
-    fn direct(&mut self, id: &BuildId, wanted: Option<Wanted>, priority: Option<i32>) -> Effect {
-        let Some(state) = self.builds.get_mut(id) else {
-            return refused(format!("there is no build {id}"));
-        };
-        if matches!(state.phase, BuildPhase::Ended { .. }) {
-            return refused(format!("build {id} is over already"));
-        }
-        state.phase = match wanted {
-            None => state.phase.clone(),
-            Some(Wanted::Run) => BuildPhase::Running,
-            Some(Wanted::Pause) => BuildPhase::Paused,
-            Some(Wanted::Cancel) => BuildPhase::Cancelled,
-        };
-        state.priority = priority.unwrap_or(state.priority);
-        Effect::Directed { build: id.clone() }
-    }
-
     fn retry(&mut self, id: TaskId) -> Effect {
         match self.open.get_mut(&id) {
             Some(open) if open.phase == Phase::Quarantined => {
@@ -273,31 +239,6 @@ impl State {
             }
             Some(open) => refused(format!("{} is not quarantined", open.task)),
             None => refused(format!("task {id} is not open")),
-        }
-    }
-
-    fn reopen(&mut self, builds: &[BuildId]) {
-        for id in builds {
-            if let Some(state) = self.builds.get_mut(id)
-                && matches!(state.phase, BuildPhase::Ended { .. })
-            {
-                state.phase = BuildPhase::Running;
-            }
-        }
-    }
-
-    fn finish(&mut self, id: &BuildId, ending: &Ending, tasks: usize, at_ms: u64) -> Effect {
-        match self.builds.get_mut(id) {
-            Some(state) if state.phase == BuildPhase::Running => {
-                state.phase = BuildPhase::Ended {
-                    ending: ending.clone(),
-                    tasks,
-                    at_ms,
-                };
-                Effect::Finished { build: id.clone() }
-            }
-            Some(_) => refused(format!("build {id} is not running")),
-            None => refused(format!("there is no build {id}")),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The machine under random commands.
 
-use super::{Command, Effect, Phase, State, Wanted};
+use super::{BuildPhase, Command, Effect, Ending, Phase, State, Wanted};
 use crate::plan::testing;
-use imgcalc_shared::build::Build;
+use imgcalc_shared::build::{Amendment, Build};
 use imgcalc_shared::task::{FailureClass, Task};
 use proptest::prelude::*;
 
@@ -11,6 +11,8 @@ use proptest::prelude::*;
 enum Step {
     Submit,
     Direct(Wanted),
+    Amend(u16, Option<u16>),
+    Finish,
     Retry(usize),
     Lease(usize),
     Complete {
@@ -35,6 +37,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         1 => Just(Step::Submit),
         1 => prop_oneof![Just(Wanted::Run), Just(Wanted::Pause), Just(Wanted::Cancel)].prop_map(Step::Direct),
+        1 => (0..18u16, prop::option::of(0..4u16)).prop_map(|(bucket, formats)| Step::Amend(bucket, formats)),
+        1 => Just(Step::Finish),
         1 => (0..6usize).prop_map(Step::Retry),
         6 => (0..6usize).prop_map(Step::Lease),
         4 => (0..6usize, 0..20u64, any::<bool>()).prop_map(|(task, token, honest)| Step::Complete { task, token, honest }),
@@ -45,17 +49,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn command(step: &Step, build: &Build, tasks: &[Task]) -> Command {
     match step {
-        Step::Submit => Command::Submit {
-            build: Box::new(build.clone()),
-            priority: 0,
-            at_ms: 1,
-        },
+        Step::Submit => submit(build),
         Step::Direct(wanted) => Command::Direct {
             build: build.id(),
             wanted: Some(*wanted),
             priority: None,
             at_ms: 1,
         },
+        Step::Amend(bucket, formats) => amend(build, *bucket, *formats),
+        Step::Finish => finish(build, Ending::Done),
         Step::Retry(task) => Command::Retry {
             tasks: vec![tasks[*task].id()],
             builds: vec![build.id()],
@@ -89,6 +91,31 @@ fn command(step: &Step, build: &Build, tasks: &[Task]) -> Command {
                 at_ms: 1,
             }
         }
+    }
+}
+
+fn submit(build: &Build) -> Command {
+    Command::Submit {
+        build: Box::new(build.clone()),
+        priority: 0,
+        at_ms: 1,
+    }
+}
+
+fn amend(build: &Build, bucket: u16, formats: Option<u16>) -> Command {
+    Command::Amend {
+        build: build.id(),
+        amendment: Amendment::Refine { bucket, formats },
+        at_ms: 1,
+    }
+}
+
+fn finish(build: &Build, ending: Ending) -> Command {
+    Command::Finish {
+        build: build.id(),
+        ending,
+        tasks: 1,
+        at_ms: 1,
     }
 }
 
@@ -204,4 +231,117 @@ fn only_the_tasks_own_faults_give_it_up() {
             && !fail(FailureClass::Application)
     );
     assert!(fail(FailureClass::Application));
+}
+
+#[test]
+fn an_amendment_lets_a_build_that_is_done_go_on_under_its_name_and_stays() {
+    let build = testing::build();
+    let id = build.id();
+    let mut state = State::default();
+    let refused = |effects: Vec<Effect>| match effects.as_slice() {
+        [Effect::Refused { reason }] => reason.clone(),
+        other => panic!("{other:?}"),
+    };
+    let amended = |known| {
+        vec![Effect::Amended {
+            build: id.clone(),
+            known,
+        }]
+    };
+    assert!(refused(state.apply(&amend(&build, 3, None))).contains("there is no build"));
+
+    state.apply(&submit(&build));
+    state.apply(&finish(&build, Ending::Done));
+    assert!(refused(state.apply(&amend(&build, 16, None))).contains("there is no bucket 16"));
+    assert!(refused(state.apply(&amend(&build, 3, Some(0)))).contains("one format at least"));
+    assert!(matches!(state.builds()[&id].phase, BuildPhase::Ended { .. }));
+
+    assert_eq!(state.apply(&amend(&build, 3, Some(4))), amended(false));
+    state.check();
+    assert_eq!(state.builds()[&id].phase, BuildPhase::Running);
+    assert_eq!(state.builds()[&id].build.id(), id, "it keeps its name");
+
+    // What asks for no more changes nothing, not even that it is over.
+    state.apply(&finish(&build, Ending::Done));
+    let before = state.clone();
+    for formats in [Some(4), Some(1)] {
+        assert_eq!(state.apply(&amend(&build, 3, formats)), amended(true));
+        assert_eq!(state, before);
+    }
+    assert_eq!(state.apply(&amend(&build, 3, None)), amended(false));
+    assert_eq!(state.apply(&amend(&build, 3, Some(9))), amended(true));
+    assert_eq!(state.apply(&amend(&build, 0, Some(9))), amended(false));
+    state.check();
+
+    let kept = state.builds()[&id].build.amendments.clone();
+    assert_eq!(kept.len(), 3);
+    state.apply(&submit(&build));
+    assert_eq!(
+        state.builds()[&id].build.amendments,
+        kept,
+        "they outlive another submission"
+    );
+    let forged = state.builds()[&id].build.clone();
+    let mut other = State::default();
+    other.apply(&submit(&forged));
+    assert!(
+        other.builds()[&id].build.amendments.is_empty(),
+        "they come by no submission"
+    );
+}
+
+#[test]
+fn a_build_that_is_paused_is_amended_and_waits_and_one_that_is_cancelled_or_refused_is_not() {
+    let build = testing::build();
+    let id = build.id();
+    let mut state = State::default();
+    state.apply(&submit(&build));
+    let direct = |wanted| Command::Direct {
+        build: id.clone(),
+        wanted: Some(wanted),
+        priority: None,
+        at_ms: 1,
+    };
+    state.apply(&direct(Wanted::Pause));
+    assert!(matches!(
+        state.apply(&amend(&build, 1, None))[0],
+        Effect::Amended { .. }
+    ));
+    assert_eq!(state.builds()[&id].phase, BuildPhase::Paused);
+    state.apply(&direct(Wanted::Cancel));
+    assert!(matches!(
+        state.apply(&amend(&build, 2, None))[0],
+        Effect::Refused { .. }
+    ));
+    state.apply(&direct(Wanted::Run));
+    state.apply(&finish(&build, Ending::Refused("nothing fits".into())));
+    assert!(matches!(
+        state.apply(&amend(&build, 2, None))[0],
+        Effect::Refused { .. }
+    ));
+    assert_eq!(state.builds()[&id].build.amendments.len(), 1);
+    state.check();
+}
+
+#[test]
+fn what_was_written_before_there_were_amendments_is_read_and_written_as_it_was() {
+    let build = testing::build();
+    let mut state = State::default();
+    state.apply(&submit(&build));
+    let image = serde_json::to_string(&state).unwrap();
+    assert!(!image.contains("amendments"), "{image}");
+    assert_eq!(serde_json::from_str::<State>(&image).unwrap(), state);
+
+    let line = format!(
+        r#"{{"command":"amend","build":"{}","amendment":{{"kind":"refine","bucket":3,"formats":4}},"at_ms":1}}"#,
+        build.id()
+    );
+    let command = amend(&build, 3, Some(4));
+    assert_eq!(serde_json::to_string(&command).unwrap(), line);
+    assert_eq!(serde_json::from_str::<Command>(&line).unwrap(), command);
+    let all = line.replace(r#","formats":4"#, "");
+    assert_eq!(
+        serde_json::from_str::<Command>(&all).unwrap(),
+        amend(&build, 3, None)
+    );
 }

@@ -3,10 +3,13 @@
 //! A round is decided only when every training of the rounds before has ended, so the trainings of a build do not
 //! depend on the order in which workers finish. What is compared with the chain trains the formats of each round too, and
 //! decides nothing.
+//!
+//! Refinements that were asked for since are rounds of their own after those, one by one in the order in which they were
+//! asked for: no earlier training depends on them. They are the build's own strategy's alone.
 
 use super::{Known, Planned, Stage, Standing, columns, training};
 use imgcalc_shared::bucket::{Buckets, next_round};
-use imgcalc_shared::build::Build;
+use imgcalc_shared::build::{Amendment, Build};
 use imgcalc_shared::chain::{Link, Strategy, extend};
 use imgcalc_shared::explore::{Findings, TrainedLink};
 use imgcalc_shared::format::{Family, Format, spread};
@@ -21,6 +24,8 @@ pub(super) struct Chain {
     pub(super) expected: usize,
     /// Whether no round is left to decide.
     pub(super) complete: bool,
+    /// The same of the rounds alone that are no refinements: what follows from the chain follows from them.
+    pub(super) sampled: bool,
     /// Rounds that are not decided yet, as far as can be told.
     pub(super) rounds_left: usize,
     /// Where the columns stand that are planned.
@@ -67,18 +72,13 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
     let wanted = usize::from(build.buckets_sampled);
     let mut sampled: Vec<(usize, Option<f64>)> = Vec::new();
     let mut expected = 0;
-    let complete = loop {
+    let mut given: BTreeSet<Format> = BTreeSet::new();
+    let mut complete = loop {
         let round = next_round(build.choice, build.choice_seed, buckets.len(), wanted, &sampled);
         if round.is_empty() {
             break true;
         }
-        let number = findings
-            .sampled
-            .iter()
-            .map(|(_, round)| *round)
-            .max()
-            .unwrap_or(0)
-            + 1;
+        let number = findings.next_round();
         findings
             .sampled
             .extend(round.iter().map(|&bucket| (bucket, number)));
@@ -87,6 +87,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
             .flat_map(|&bucket| chosen(build, &buckets, bucket))
             .collect();
         expected += formats.len();
+        given.extend(&formats);
         if !walk.round(number, &formats, findings) {
             break false;
         }
@@ -99,15 +100,41 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         };
         sampled.extend(round.iter().map(|&bucket| (bucket, best(bucket))));
     };
+    let has_sampled = complete;
     // Whatever is left after the first round comes bucket by bucket.
-    let rounds_left = wanted.min(buckets.len()) - findings.sampled.len();
-    expected +=
-        rounds_left * usize::from(build.formats_per_bucket).min(feasible.len() / buckets.len().max(1));
+    let mut rounds_left = wanted.min(buckets.len()) - findings.sampled.len();
+    let per_bucket = usize::from(build.formats_per_bucket).max(1);
+    expected += rounds_left * per_bucket.min(feasible.len() / buckets.len().max(1));
+    for amendment in &build.amendments {
+        let (bucket, formats) = match amendment {
+            Amendment::Refine { bucket, formats } => {
+                let bucket = usize::from(*bucket);
+                (bucket, refined(&buckets, bucket, *formats, &given))
+            }
+        };
+        if formats.is_empty() {
+            continue;
+        }
+        expected += formats.len();
+        given.extend(&formats);
+        if !complete {
+            // A round of it takes as long as so many of sampled buckets.
+            rounds_left += formats.len().div_ceil(per_bucket);
+            continue;
+        }
+        let number = findings.next_round();
+        findings.refined.push((bucket, number));
+        if findings.sampled.iter().all(|(sampled, _)| *sampled != bucket) {
+            findings.sampled.push((bucket, number));
+        }
+        complete = walk.own_round(number, &formats, findings);
+    }
     findings.buckets = Some(buckets);
     Chain {
         tasks: walk.tasks,
         expected,
         complete,
+        sampled: has_sampled,
         rounds_left,
         columns: walk.columns,
     }
@@ -118,6 +145,31 @@ fn chosen(build: &Build, buckets: &Buckets, bucket: usize) -> Vec<Format> {
     let mut formats = buckets.formats(bucket).to_vec();
     formats.sort_by(|a, b| a.density_order(*b));
     spread(&formats, usize::from(build.formats_per_bucket))
+}
+
+/// The formats that a refinement adds to those `given` to earlier rounds, spread over what is left of the bucket: as
+/// many as make `wanted` in all. Which of those given failed does not matter, so that a round is the same however it
+/// is come to.
+fn refined(buckets: &Buckets, bucket: usize, wanted: Option<u16>, given: &BTreeSet<Format>) -> Vec<Format> {
+    // There may be fewer buckets than the build asks for: never more than formats with a profile.
+    if bucket >= buckets.len() {
+        return Vec::new();
+    }
+    let inside = buckets.formats(bucket);
+    let mut left: Vec<Format> = inside
+        .iter()
+        .copied()
+        .filter(|format| !given.contains(format))
+        .collect();
+    left.sort_by(|a, b| a.density_order(*b));
+    let before = inside.len() - left.len();
+    let more = wanted.map_or(left.len(), |wanted| usize::from(wanted).saturating_sub(before));
+    // Of all of them none need be picked, which takes its time where they are many.
+    if more >= left.len() {
+        left
+    } else {
+        spread(&left, more)
+    }
 }
 
 fn tracks(build: &Build) -> Vec<Track> {
@@ -137,25 +189,30 @@ fn tracks(build: &Build) -> Vec<Track> {
 impl Walk<'_> {
     /// Plans a round by every strategy; whether all of it that is the build's own has ended.
     fn round(&mut self, number: usize, formats: &[Format], findings: &mut Findings) -> bool {
-        let mut ended = true;
-        for at in 0..self.tracks.len() {
-            let Track { strategy, stage, .. } = self.tracks[at];
-            let trained = self.tracks[at].formats.clone();
-            extend(
-                strategy,
-                &trained,
-                formats,
-                usize::from(self.build.segments),
-                |link| {
-                    let standing = self.link(at, link, number, findings);
-                    ended &=
-                        stage != Stage::Chain || matches!(standing, Standing::Done | Standing::Quarantined);
-                    // A link that failed for good is no ancestor: those after it start from the nearest one that did
-                    // train. They cannot have started before, since they wait for it.
-                    standing != Standing::Quarantined
-                },
-            );
+        let ended = self.own_round(number, formats, findings);
+        for at in 1..self.tracks.len() {
+            self.round_of(at, number, formats, findings);
         }
+        ended
+    }
+
+    /// Plans a round by the build's own strategy; whether all of it has ended.
+    fn own_round(&mut self, number: usize, formats: &[Format], findings: &mut Findings) -> bool {
+        self.round_of(0, number, formats, findings)
+    }
+
+    fn round_of(&mut self, at: usize, number: usize, formats: &[Format], findings: &mut Findings) -> bool {
+        let strategy = self.tracks[at].strategy;
+        let trained = self.tracks[at].formats.clone();
+        let segments = usize::from(self.build.segments);
+        let mut ended = true;
+        extend(strategy, &trained, formats, segments, |link| {
+            let standing = self.link(at, link, number, findings);
+            ended &= matches!(standing, Standing::Done | Standing::Quarantined);
+            // A link that failed for good is no ancestor: those after it start from the nearest one that did train.
+            // They cannot have started before, since they wait for it.
+            standing != Standing::Quarantined
+        });
         ended
     }
 

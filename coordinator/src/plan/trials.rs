@@ -50,7 +50,7 @@ pub(super) fn tasks(
     let Some(search) = &build.search_hyper else {
         return wanted;
     };
-    if search.format.is_none() && !chain.complete {
+    if search.format.is_none() && !chain.sampled {
         wanted.complete = false;
         return wanted;
     }
@@ -171,7 +171,11 @@ fn format(build: &Build, search: &HyperSearch, feasible: &[Format], findings: &F
     if search.format.is_some() {
         return search.format;
     }
-    let answer = findings.answer(build, feasible);
+    // A refinement that is asked for later must not take the ground from under a search.
+    let is_refinement = |round: usize| findings.refined.iter().any(|(_, refined)| *refined == round);
+    let mut before = findings.clone();
+    before.chain.retain(|link| !is_refinement(link.round));
+    let answer = before.answer(build, feasible);
     let fits = answer.within(Query {
         time_us: search.time_us,
         ..Query::default()

@@ -130,13 +130,17 @@ fn draw(
 ) {
     let words = |what: Option<f64>| what.map_or("–".to_string(), percent);
     let title = format!(
-        "bucket {index}: {} formats · {}–{}{} · measured {} · interpolated {}",
+        "bucket {index}: {} formats, {} trained · {}–{}{}{} · measured {} · interpolated {}",
         count(bucket.formats as u64),
+        count(bucket.trained as u64),
         micros(bucket.time_us_low),
         micros(bucket.time_us_high),
         bucket
             .round
             .map_or(String::new(), |round| format!(" · round {round}")),
+        bucket
+            .refined
+            .map_or(String::new(), |round| format!(" · refined in round {round}")),
         words(bucket.best_measured),
         words(bucket.best_interpolated),
     );

@@ -197,6 +197,8 @@ fn sample(candidates: &mut [Candidate], per: usize, every: usize) -> (Vec<Bucket
             time_us_low: formats[0].time_us,
             time_us_high: formats[formats.len() - 1].time_us,
             round: chosen.then_some(1 + index / every % 3),
+            refined: None,
+            trained: usize::from(chosen),
             best_measured: chosen.then_some(accuracy),
             best_interpolated: Some(accuracy),
         }

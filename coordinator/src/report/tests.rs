@@ -143,6 +143,8 @@ fn what_is_no_number_never_reaches_the_page() {
         time_us_low: 0.0,
         time_us_high: f64::NAN,
         round: None,
+        refined: None,
+        trained: 0,
         best_measured: None,
         best_interpolated: Some(f64::NAN),
     });

@@ -49,6 +49,17 @@ impl Builds for Service {
         Ok(Response::new(DirectReply {}))
     }
 
+    async fn amend(&self, request: Request<AmendRequest>) -> Result<Response<AmendReply>, Status> {
+        let AmendRequest {
+            build,
+            amendment_json,
+        } = request.into_inner();
+        let amendment = from_wire("amendment_json", &amendment_json).map_err(|status| *status)?;
+        let amended = self.peer.amend(BuildId(build), amendment).await;
+        let known = amended.map_err(status)?;
+        Ok(Response::new(AmendReply { known }))
+    }
+
     async fn retry(&self, request: Request<RetryRequest>) -> Result<Response<RetryReply>, Status> {
         let RetryRequest { build, task } = request.into_inner();
         let tasks = self.peer.retry(BuildId(build), task).await.map_err(status)?;

@@ -35,8 +35,10 @@ pub struct Findings {
     pub batch: Option<u32>,
     /// The buckets, once the profile is whole.
     pub buckets: Option<Buckets>,
-    /// Buckets chosen for sampling, with their round from 1.
+    /// Buckets chosen for sampling, with their round from 1; one that was refined and never sampled before counts too.
     pub sampled: Vec<(usize, usize)>,
+    /// Buckets refined after that, with their round.
+    pub refined: Vec<(usize, usize)>,
     /// Trainings of the chain, in order.
     pub chain: Vec<TrainedLink>,
     /// Trainings of the same formats by the strategies compared, in order.
@@ -130,9 +132,22 @@ impl Findings {
         }
         let others = self.compared.iter();
         let others = others.map(|(strategy, links)| (*strategy, links));
-        let all = std::iter::once((build.strategy, &self.chain)).chain(others);
+        // Refinements are trained by the build's own strategy alone: they compare with nothing.
+        let first_refined = self.refined.iter().map(|(_, round)| *round).min();
+        let compared = self
+            .chain
+            .iter()
+            .filter(|link| first_refined.is_none_or(|first| link.round < first));
+        let own: Vec<TrainedLink> = compared.cloned().collect();
+        let all = std::iter::once((build.strategy, &own)).chain(others);
         all.map(|(strategy, links)| StrategyFacts::of(build, strategy, links))
             .collect()
+    }
+
+    /// The round after all those decided so far.
+    pub fn next_round(&self) -> usize {
+        let rounds = self.sampled.iter().chain(&self.refined);
+        1 + rounds.map(|(_, round)| *round).max().unwrap_or(0)
     }
 
     fn baselines(&self, build: &Build) -> Vec<Baseline> {
@@ -167,15 +182,17 @@ impl Findings {
                     .unwrap_or(0.0)
             };
             let inside = accuracies.iter().filter(|(format, _)| formats.contains(format));
+            let of_bucket = |rounds: &[(usize, usize)]| {
+                let inside = rounds.iter().filter(|(bucket, _)| *bucket == index);
+                inside.map(|(_, round)| *round).collect::<Vec<_>>()
+            };
             BucketFacts {
                 formats: formats.len(),
                 time_us_low: time(formats.first()),
                 time_us_high: time(formats.last()),
-                round: self
-                    .sampled
-                    .iter()
-                    .find(|(bucket, _)| *bucket == index)
-                    .map(|(_, round)| *round),
+                round: of_bucket(&self.sampled).into_iter().min(),
+                refined: of_bucket(&self.refined).into_iter().max(),
+                trained: inside.clone().count(),
                 best_measured: inside.map(|(_, accuracy)| *accuracy).max_by(f64::total_cmp),
                 best_interpolated: interpolated[index],
             }

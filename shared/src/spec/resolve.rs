@@ -186,6 +186,7 @@ impl Spec {
             threads: self.workers.threads,
             times_us: self.answer.times_us.clone(),
             spaces: self.answer.spaces.clone(),
+            amendments: Vec::new(),
         })
     }
 

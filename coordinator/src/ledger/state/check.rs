@@ -1,6 +1,7 @@
 //! What must hold of the machine between any two commands.
 
 use super::{Phase, State};
+use imgcalc_shared::build::Build;
 use imgcalc_shared::task::TaskId;
 use std::collections::BTreeSet;
 
@@ -11,6 +12,19 @@ impl State {
     /// If it does not hold.
     pub fn check(&self) {
         let mut tokens = BTreeSet::new();
+        for state in self.builds.values() {
+            let mut bare = Build {
+                amendments: Vec::new(),
+                ..state.build.clone()
+            };
+            for amendment in &state.build.amendments {
+                assert_eq!(bare.unfit(amendment), None, "an amendment fits its build");
+                assert!(
+                    bare.amend(amendment),
+                    "an amendment asks for more than those before it"
+                );
+            }
+        }
         for (id, open) in &self.open {
             assert_eq!(*id, open.task.id(), "an open task is filed under its own name");
             assert!(!self.results.contains_key(id), "an open task has no result");

@@ -2,7 +2,7 @@
 
 use super::super::testing::{build, outcome, run};
 use super::super::{Known, Plan, Stage, plan};
-use imgcalc_shared::build::Build;
+use imgcalc_shared::build::{Amendment, Build};
 use imgcalc_shared::explore::SearchFound;
 use imgcalc_shared::search::{Algorithm, Budget, Domain, Epochs, Halving, HyperSearch, Parameters, Search};
 use imgcalc_shared::task::{Leg, Outcome, Start, Task, TaskId};
@@ -183,6 +183,20 @@ fn the_format_is_the_most_accurate_that_was_trained_and_is_fast_enough() {
             .values()
             .any(|outcome| matches!(outcome, Outcome::Train(_)))
     );
+}
+
+#[test]
+fn a_refinement_asked_for_later_leaves_the_search_as_it_was() {
+    let mut build = searching(Algorithm::Asha { eta: 3 }, None);
+    let (before, _) = run(&build, |_| 0, |_| false);
+    assert!(build.amend(&Amendment::Refine {
+        bucket: 5,
+        formats: None
+    }));
+    let (after, _) = run(&build, |_| 0, |_| false);
+    assert!(after.findings.chain.len() > before.findings.chain.len());
+    let formats = [&before, &after].map(|plan| found(plan).facts.format);
+    assert_eq!(formats[0], formats[1]);
 }
 
 #[test]
