@@ -2,7 +2,7 @@
 //!
 //! - [`text`]: numbers with units, escaping. Everything from outside goes through it.
 //! - [`scale`], [`plot`]: axes, ticks, marks, labels that do not cover each other. Know nothing of formats.
-//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`strategies`], [`bars`]: one figure each.
+//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`strategies`], [`bars`]: one figure each; [`search`]: three.
 //! - [`tables`], [`bytes_read`]: the ladder, the front, the baselines, what was read, what is missing.
 //! - [`style`]: colours and layout.
 
@@ -14,6 +14,7 @@ mod curves;
 mod plot;
 mod scale;
 mod scatter;
+mod search;
 mod strategies;
 mod style;
 mod tables;
@@ -67,6 +68,7 @@ pub fn html(answer: &Answer, ladder: &[Rung], facts: &ReportFacts) -> String {
         buckets::figure(answer),
         chain::figure(answer),
         curves::figure(answer),
+        search::figures(answer),
         strategies::figure(answer),
         bytes_read::tables(&facts.bytes),
         bars::figure(answer, &front),

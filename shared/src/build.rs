@@ -5,7 +5,7 @@ use crate::chain::{Link, Strategy};
 use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::format::{Format, Size};
-use crate::search::HyperSearch;
+use crate::search::{Budget, HyperSearch};
 use crate::space::Space;
 use crate::task::{Jpeg, Start, Task};
 use crate::training::{Hyper, InputShape, Net};
@@ -99,6 +99,8 @@ pub enum Amendment {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         formats: Option<u16>,
     },
+    /// The search over hyper-parameters may spend so much in all; what is not named stays as it is.
+    Budget(Budget),
 }
 
 impl Build {
@@ -126,12 +128,32 @@ impl Build {
                 Some("a refinement takes one format at least".into())
             }
             Amendment::Refine { .. } => None,
+            Amendment::Budget(more) => match &self.search_hyper {
+                None => Some(format!("build {} has no search", self.id())),
+                Some(search) => search.search.budget.unfit(more),
+            },
         }
+    }
+
+    /// The search over hyper-parameters with the budget it has now.
+    pub fn hyper_search(&self) -> Option<HyperSearch> {
+        let mut search = self.search_hyper.clone()?;
+        for amendment in &self.amendments {
+            if let Amendment::Budget(more) = amendment {
+                search.search.budget = search.search.budget.raised(*more);
+            }
+        }
+        Some(search)
     }
 
     /// Adds an amendment; false if what was asked for before is as much already.
     pub fn amend(&mut self, amendment: &Amendment) -> bool {
-        let wanted = self.amendments.iter().any(|earlier| earlier.covers(amendment));
+        let wanted = match amendment {
+            Amendment::Refine { .. } => self.amendments.iter().any(|earlier| earlier.covers(amendment)),
+            Amendment::Budget(more) => self
+                .hyper_search()
+                .is_none_or(|search| search.search.budget.raised(*more) == search.search.budget),
+        };
         if !wanted {
             self.amendments.push(amendment.clone());
         }
@@ -202,8 +224,10 @@ impl Build {
 
 impl Amendment {
     /// Whether it asks for all that another does.
+    /// Whether a refinement asks for as much as another.
     fn covers(&self, other: &Amendment) -> bool {
         match (self, other) {
+            (Amendment::Budget(_), _) | (_, Amendment::Budget(_)) => false,
             (
                 Amendment::Refine { bucket, formats },
                 Amendment::Refine {
@@ -229,6 +253,7 @@ impl std::fmt::Display for Amendment {
                 bucket,
                 formats: Some(count),
             } => write!(f, "{count} formats of bucket {bucket}"),
+            Amendment::Budget(budget) => write!(f, "a budget of {budget}"),
         }
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use assemble::{Findings, TrainedLink, best_batch};
 pub use bytes::{BytesRead, TrainingBytes};
 pub use strategies::{CriticalPath, StrategyFacts, StrategyTraining, critical_path};
-pub use trials::{BestTrial, SearchFacts, SearchFound, TrialFacts, TrialStanding};
+pub use trials::{BestTrial, Scored, SearchFacts, SearchFound, TrialFacts, TrialStanding};
 
 /// Everything a finished (or running) build can say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

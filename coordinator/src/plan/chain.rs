@@ -111,6 +111,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
                 let bucket = usize::from(*bucket);
                 (bucket, refined(&buckets, bucket, *formats, &given))
             }
+            Amendment::Budget(_) => continue,
         };
         if formats.is_empty() {
             continue;

@@ -47,7 +47,7 @@ pub(super) fn tasks(
         tasks: Vec::new(),
         complete: true,
     };
-    let Some(search) = &build.search_hyper else {
+    let Some(search) = &build.hyper_search() else {
         return wanted;
     };
     if search.format.is_none() && !chain.sampled {
@@ -186,7 +186,7 @@ fn format(build: &Build, search: &HyperSearch, feasible: &[Format], findings: &F
 
 /// Trials that were not started yet of those the budget allows.
 pub(super) fn unknown(build: &Build, findings: &Findings) -> usize {
-    let Some(search) = &build.search_hyper else {
+    let Some(search) = build.hyper_search() else {
         return 0;
     };
     let (started, is_over) = match &findings.hyper {

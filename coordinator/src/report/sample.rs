@@ -5,11 +5,12 @@ use imgcalc_shared::build::BuildId;
 use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::explore::{
-    Answer, Baseline, BucketFacts, BytesRead, Candidate, ChainLink, StrategyFacts, StrategyTraining,
-    TrainingBytes,
+    Answer, Baseline, BestTrial, BucketFacts, BytesRead, Candidate, ChainLink, Scored, SearchFacts,
+    StrategyFacts, StrategyTraining, TrainingBytes, TrialFacts, TrialStanding,
 };
 use imgcalc_shared::format::{Format, Sampling, Size};
 use imgcalc_shared::profile::InferenceTime;
+use imgcalc_shared::search::{Algorithm, Budget, Domain, Epochs, Parameters, TrialId, Value};
 use imgcalc_shared::task::{EpochPoint, Jpeg};
 
 const SIZE: Size = Size {
@@ -282,4 +283,74 @@ fn baselines() -> Vec<Baseline> {
         baseline(Jpeg::Quality(90), 9_800.0, 360.0),
         baseline(Jpeg::Quality(50), 3_900.0, 300.0),
     ]
+}
+
+/// A search of so many trials, each of which was trained for some epochs.
+pub(super) fn search(trials: u32) -> SearchFacts {
+    let rate = Domain::Log([1e-3, 1.0]);
+    let kind = Domain::Choice(vec![
+        Value::Text("sgd & co".into()),
+        Value::Text("<adamw>".into()),
+    ]);
+    let parameters = Parameters([("learning_rate".into(), rate), ("optimizer".into(), kind)].into());
+    let trial = |id: u32| {
+        let share = f64::from(id) / f64::from(trials);
+        let epochs = [1, 3, 9][id as usize % 3];
+        let curve = (1..=epochs).map(|epoch| EpochPoint {
+            epoch,
+            loss: 1.0,
+            accuracy: 0.4 + 0.4 * share + 0.01 * f64::from(epoch),
+        });
+        let curve: Vec<EpochPoint> = curve.collect();
+        TrialFacts {
+            trial: TrialId(id),
+            point: parameters.decode(&[share, 1.0 - share]),
+            bracket: 0,
+            standing: if epochs == 9 {
+                TrialStanding::Done
+            } else {
+                TrialStanding::Paused
+            },
+            epochs,
+            until: epochs,
+            accuracy: curve.last().map(|point| point.accuracy),
+            copied: Vec::new(),
+            curve,
+            tasks: Vec::new(),
+        }
+    };
+    let trials: Vec<TrialFacts> = (0..trials).map(trial).collect();
+    let mut epochs_spent = 0;
+    let scored = trials.iter().map(|trial| {
+        epochs_spent += u64::from(trial.epochs);
+        Scored {
+            trial: trial.trial,
+            epoch: trial.epochs,
+            accuracy: trial.accuracy.unwrap_or(0.0),
+            epochs_spent,
+        }
+    });
+    let scored: Vec<Scored> = scored.collect();
+    let best = trials.last().map(|trial| BestTrial {
+        trial: trial.trial,
+        point: trial.point.clone(),
+        epochs: trial.epochs,
+        accuracy: trial.accuracy.unwrap_or(0.0),
+        test_accuracy: None,
+        weights: "weights".into(),
+    });
+    SearchFacts {
+        format: "1x1-b8-k4-q20".parse().unwrap(),
+        algorithm: Algorithm::Asha { eta: 3 },
+        epochs: Epochs { min: 1, max: 9 },
+        budget: Budget::default(),
+        parallel: 4,
+        epochs_spent,
+        seconds: 10.0,
+        is_over: true,
+        parameters,
+        trials,
+        scored,
+        best,
+    }
 }

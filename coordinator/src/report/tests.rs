@@ -255,3 +255,25 @@ fn write(name: &str, page: &str) {
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(format!("{folder}/{name}"), page).unwrap();
 }
+
+#[test]
+fn a_search_is_drawn_with_every_trial_and_escapes_what_it_is_told() {
+    let mut answer = sample::answer(96, 8, 2);
+    answer.hyper = Some(sample::search(30));
+    let page = page(&answer);
+    for heading in [
+        "Search over hyper-parameters",
+        "Trials over budget",
+        "Curves of the trials",
+        "What the good trials share",
+    ] {
+        assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+    }
+    assert!(page.contains("trial 29"));
+    // One that has no result yet says so and draws nothing.
+    let mut empty = sample::search(0);
+    empty.best = None;
+    answer.hyper = Some(empty);
+    let page = html(&answer, &[], &sample::facts());
+    assert!(page.contains("No trial has a result yet.") && !page.contains("Trials over budget"));
+}

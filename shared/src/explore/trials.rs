@@ -1,7 +1,9 @@
 //! What a search over hyper-parameters has come to, in the words people look at it with.
 
 use crate::format::Format;
-use crate::search::{Algorithm, Budget, Chapter, Epochs, HyperSearch, Point, TrialId, Unfolded, levels};
+use crate::search::{
+    Algorithm, Budget, Chapter, Epochs, HyperSearch, Parameters, Point, TrialId, Unfolded, levels,
+};
 use crate::task::{EpochPoint, TaskId, Trained};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -26,8 +28,12 @@ pub struct SearchFacts {
     pub seconds: f64,
     /// Whether nothing follows unless the budget is raised.
     pub is_over: bool,
+    /// What is searched.
+    pub parameters: Parameters,
     /// In the order of their start.
     pub trials: Vec<TrialFacts>,
+    /// Their results, in the order in which they came.
+    pub scored: Vec<Scored>,
     /// The best so far.
     pub best: Option<BestTrial>,
 }
@@ -64,6 +70,20 @@ pub struct TrialFacts {
     pub curve: Vec<EpochPoint>,
     /// Its trainings, one for each stretch.
     pub tasks: Vec<TaskId>,
+}
+
+/// A result of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scored {
+    /// Which trial.
+    pub trial: TrialId,
+    /// The epoch at which it paused.
+    pub epoch: u32,
+    /// Its accuracy then, 0 to 1.
+    pub accuracy: f64,
+    /// Epochs of all trials that had ended by then.
+    pub epochs_spent: u64,
 }
 
 /// Where a trial stands.
@@ -162,7 +182,9 @@ impl SearchFound {
             epochs_spent: unfolded.history.epochs(),
             seconds: ended.map(|trained| trained.seconds).sum(),
             is_over: unfolded.is_over,
+            parameters: search.search.parameters.clone(),
             trials,
+            scored: scored(&unfolded.story),
             best,
         };
         SearchFound {
@@ -185,6 +207,27 @@ impl SearchFound {
         let story = (1..).zip(&self.unfolded.story);
         story.filter(move |(_, chapter)| chapter.is_about(trial))
     }
+}
+
+fn scored(story: &[Chapter]) -> Vec<Scored> {
+    let mut reached: BTreeMap<TrialId, u32> = BTreeMap::new();
+    let mut epochs_spent = 0;
+    let paused = story.iter().filter_map(|chapter| match chapter {
+        Chapter::Paused { trial, last } => Some((*trial, last)),
+        Chapter::Decided(_) | Chapter::Failed { .. } => None,
+    });
+    paused
+        .map(|(trial, last)| {
+            let before = reached.insert(trial, last.at).unwrap_or(0);
+            epochs_spent += u64::from(last.at.saturating_sub(before));
+            Scored {
+                trial,
+                epoch: last.at,
+                accuracy: last.score,
+                epochs_spent,
+            }
+        })
+        .collect()
 }
 
 fn standing(trial: &crate::search::Trial, epochs_max: u32) -> TrialStanding {

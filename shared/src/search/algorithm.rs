@@ -70,7 +70,7 @@ pub struct Epochs {
 }
 
 /// How much a search may spend; nothing said is no limit. Both may be raised later, and the search goes on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Trials started.
@@ -111,6 +111,43 @@ impl Budget {
             && self
                 .epochs
                 .is_none_or(|most| history.epochs() + u64::from(more) <= most)
+    }
+}
+
+impl Budget {
+    /// Why it cannot be raised to another, if it cannot.
+    pub fn unfit(&self, more: &Budget) -> Option<String> {
+        let unlimited = |what: &str| Some(format!("the search has no limit of {what} that could be raised"));
+        match more {
+            Budget {
+                trainings: None,
+                epochs: None,
+            } => Some("say how many trainings or epochs the search may take in all".into()),
+            Budget {
+                trainings: Some(_), ..
+            } if self.trainings.is_none() => unlimited("trainings"),
+            Budget { epochs: Some(_), .. } if self.epochs.is_none() => unlimited("epochs"),
+            _ => None,
+        }
+    }
+
+    /// The larger of both, limit by limit; what `more` does not name stays.
+    pub fn raised(self, more: Budget) -> Budget {
+        Budget {
+            trainings: self.trainings.map(|now| now.max(more.trainings.unwrap_or(0))),
+            epochs: self.epochs.map(|now| now.max(more.epochs.unwrap_or(0))),
+        }
+    }
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.trainings, self.epochs) {
+            (Some(trainings), Some(epochs)) => write!(f, "{trainings} trainings and {epochs} epochs"),
+            (Some(trainings), None) => write!(f, "{trainings} trainings"),
+            (None, Some(epochs)) => write!(f, "{epochs} epochs"),
+            (None, None) => f.pad("no limit"),
+        }
     }
 }
 

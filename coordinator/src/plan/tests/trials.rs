@@ -222,7 +222,13 @@ fn more_budget_goes_on_where_less_ended() {
         let small = searching(algorithm, None);
         let (before, results) = run(&small, |_| 0, |_| false);
         let mut large = small.clone();
-        large.search_hyper.as_mut().unwrap().search.budget.trainings = Some(20);
+        let more = Amendment::Budget(Budget {
+            trainings: Some(20),
+            epochs: None,
+        });
+        assert_eq!(large.unfit(&more), None);
+        assert!(large.amend(&more) && !large.amend(&more));
+        assert_eq!(large.id(), small.id());
         let (after, all) = run(&large, |_| 0, |_| false);
         assert!(results.keys().all(|task| all.contains_key(task)), "{algorithm:?}");
         assert_eq!(found(&after).facts.trials.len(), 20);
