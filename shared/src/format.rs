@@ -5,6 +5,7 @@ mod parse;
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 pub use features::{FEATURES, spread};
 pub use parse::BadFormat;
@@ -189,6 +190,15 @@ impl Format {
             .then(self.quant.cmp(&other.quant))
             .then(self.cmp(&other))
     }
+}
+
+/// The formats of each family, in the order they come.
+pub fn by_family(formats: &[Format]) -> BTreeMap<Family, Vec<Format>> {
+    let mut families: BTreeMap<Family, Vec<Format>> = BTreeMap::new();
+    for &format in formats {
+        families.entry(format.family()).or_default().push(format);
+    }
+    families
 }
 
 /// Number of (i, j) in a B × B block with i + j < keep.

@@ -34,6 +34,8 @@ pub mod bucket;
 pub mod chain;
 pub mod search;
 
+pub mod embedding;
+
 pub mod build;
 pub mod spec;
 

@@ -1,8 +1,9 @@
 //! Made-up outcomes, for tests and benchmarks that do no work (feature `made-up`): each depends on nothing but its task.
 
 use crate::dataset::ObjectRef;
+use crate::format::Format;
 use crate::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
-use crate::task::{BatchTiming, EpochPoint, Outcome, Task, Trained};
+use crate::task::{BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Task, Trained};
 
 /// An outcome that the task accepts.
 ///
@@ -58,6 +59,24 @@ pub fn outcome(task: &Task) -> Outcome {
             batch_halved_to: None,
             state: leg.map(|_| object(task)),
         }),
+        Task::Embed {
+            formats, embedding, ..
+        } => {
+            // Formats of like features have like vectors.
+            let row = |&format: &Format| {
+                let mut vector: Vec<f64> = format.features().to_vec();
+                vector.push(1.0 + share);
+                vector.resize(embedding.dimensions.into(), 0.0);
+                FormatVector::new(format, &vector)
+            };
+            Outcome::Embed(Embedded {
+                rows: formats.iter().map(row).collect(),
+                curve: Vec::new(),
+                images: 1,
+                bytes_read: 1,
+                seconds: 1.0,
+            })
+        }
     }
 }
 

@@ -6,9 +6,11 @@
 use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::format::{Family, Format};
-use crate::training::{Hyper, InputShape, Net, Precision};
+use crate::training::{Embedding, Hyper, InputShape, Net, Precision};
+mod embedded;
 mod outcome;
 
+pub use embedded::{AgreementPoint, Embedded, FormatVector};
 pub use outcome::{BatchTiming, EpochPoint, Outcome, Trained};
 
 use serde::{Deserialize, Serialize};
@@ -105,6 +107,20 @@ pub enum Task {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         leg: Option<Leg>,
     },
+    /// Train one net to read the same images alike in all formats, without labels, and give each format a vector: formats in
+    /// which it sees the same lie side by side.
+    Embed {
+        /// The dataset.
+        dataset: Digest,
+        /// Images of each split it may look at.
+        images: Splits,
+        /// The formats, whose columns need not be there: it makes what it sees from pixels.
+        formats: Vec<Format>,
+        /// How it is done.
+        embedding: Embedding,
+        /// Threads of the computation: sums depend on how they are split.
+        threads: u16,
+    },
 }
 
 /// A stretch of a training, at whose end it pauses. Cut or whole, a training comes to the same weights.
@@ -196,6 +212,7 @@ impl Task {
             Task::ProfileJpeg { .. } => 1,
             Task::ProfileTraining { .. } => 1,
             Task::Train { .. } => 2,
+            Task::Embed { .. } => 1,
         }
     }
 
@@ -216,7 +233,8 @@ impl Task {
             Task::ProfileAccess { dataset, .. }
             | Task::ProfileJpeg { dataset, .. }
             | Task::Columns { dataset, .. }
-            | Task::Train { dataset, .. } => Some(*dataset),
+            | Task::Train { dataset, .. }
+            | Task::Embed { dataset, .. } => Some(*dataset),
             Task::ProfileExecute { .. } | Task::ProfileTraining { .. } => None,
         }
     }
@@ -240,7 +258,7 @@ impl Task {
             | Task::ProfileExecute { hardware, .. }
             | Task::ProfileJpeg { hardware, .. }
             | Task::ProfileTraining { hardware, .. } => Some(hardware),
-            Task::Columns { .. } | Task::Train { .. } => None,
+            Task::Columns { .. } | Task::Train { .. } | Task::Embed { .. } => None,
         }
     }
 }
@@ -288,6 +306,7 @@ impl std::fmt::Display for Task {
                 ..
             } => write!(f, "train {input} from scratch"),
             Task::Train { input, .. } => write!(f, "train {input}"),
+            Task::Embed { formats, .. } => write!(f, "embed {} formats", formats.len()),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! How a net is trained: which net, on what input shape, with which hyper-parameters.
 
 mod augment;
+mod embedding;
 mod hyper;
 
 pub use augment::{Augment, AugmentError, CROP_SIZES_MAX, Grid};
+pub use embedding::{BadEmbedding, Embedding};
 pub use hyper::{Hyper, HyperError, Optimizer, Precision, Schedule};
 
 use serde::{Deserialize, Serialize};

@@ -116,6 +116,7 @@ pub fn run(
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
         Task::ProfileTraining { .. } => steps::run(&context.base, task, observer),
         Task::Train { .. } => train::run(task, attempt, context, observer),
+        Task::Embed { .. } => Err(Failure::application("this worker cannot embed formats")),
     }
 }
 

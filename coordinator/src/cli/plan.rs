@@ -13,7 +13,8 @@ use imgcalc_shared::format::{Format, Size};
 use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
 use imgcalc_shared::space::Infeasible;
 use imgcalc_shared::spec::DatasetFacts;
-use imgcalc_shared::task::{BatchTiming, Outcome, Start, Task, TaskId, Trained};
+use imgcalc_shared::task::{BatchTiming, Embedded, FormatVector, Outcome, Start, Task, TaskId, Trained};
+use imgcalc_shared::training::Embedding;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -274,6 +275,25 @@ fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
             let cost = build.training_cost(task);
             Outcome::Train(imagined_training(*images, cost / (1.0 + cost)))
         }
+        Task::Embed {
+            formats, embedding, ..
+        } => Outcome::Embed(imagined_embedding(formats, embedding)),
+    }
+}
+
+/// Formats of like features lie side by side.
+fn imagined_embedding(formats: &[Format], embedding: &Embedding) -> Embedded {
+    let row = |&format: &Format| {
+        let mut vector = format.features().to_vec();
+        vector.resize(embedding.dimensions.into(), 0.0);
+        FormatVector::new(format, &vector)
+    };
+    Embedded {
+        rows: formats.iter().map(row).collect(),
+        curve: Vec::new(),
+        images: 0,
+        bytes_read: 0,
+        seconds: 0.0,
     }
 }
 

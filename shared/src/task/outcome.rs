@@ -1,6 +1,6 @@
 //! What comes out of a task.
 
-use super::Task;
+use super::{Embedded, Task};
 use crate::dataset::ObjectRef;
 use crate::profile::{AccessProfile, ExecuteProfile, FormatAccess, Timing};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub enum Outcome {
     },
     /// Of [`Task::Train`].
     Train(Trained),
+    /// Of [`Task::Embed`].
+    Embed(Embedded),
 }
 
 /// Steps of a training at one batch.
@@ -135,6 +137,12 @@ impl Task {
                     && trained.test_accuracy.is_some() == (images.test > 0 && is_over)
                     && trained.test_accuracy.is_none_or(share)
             }
+            (
+                Task::Embed {
+                    formats, embedding, ..
+                },
+                Outcome::Embed(embedded),
+            ) => embedded.answers(formats, embedding),
             _ => false,
         }
     }
