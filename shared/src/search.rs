@@ -32,6 +32,7 @@ mod draw;
 mod halving;
 mod history;
 mod model;
+mod nets;
 mod parameters;
 mod points;
 mod population;
@@ -44,6 +45,7 @@ pub use check::SearchError;
 pub use decision::{Decided, Decision, Origin, Place, Why};
 pub use domain::{Domain, Value};
 pub use history::{Best, End, Event, History, HistoryError, Leg, Report, Trial, TrialId};
+pub use nets::{NetName, NetSpace};
 pub use parameters::{Parameters, Point};
 pub use rungs::{Bracket, brackets, levels};
 
