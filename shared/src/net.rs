@@ -4,11 +4,14 @@
 mod efficientnet;
 mod foreign;
 mod layer;
+mod mobile_like;
 mod mobilenet_v3;
 mod resnet;
+mod resnet_like;
 mod script;
 mod shufflenet_v2;
 mod small_resnet;
+mod stages;
 mod walk;
 
 pub use foreign::{
@@ -113,6 +116,8 @@ pub fn layers(net: &Net, channels: u16, classes: u16) -> Result<Vec<Layer>, NetE
         Net::SmallResnet { width, blocks } => {
             small_resnet::layers((*width).into(), blocks, channels, classes)
         }
+        Net::ResnetLike { stem, stages } => resnet_like::layers(*stem, stages, channels, classes),
+        Net::MobileLike { stem, stages } => mobile_like::layers(*stem, stages, channels, classes),
         Net::Resnet18 {} => Ok(resnet::resnet18(channels, classes)),
         Net::Resnet50 {} => Ok(resnet::resnet50(channels, classes)),
         Net::MobilenetV3Small {} => Ok(mobilenet_v3::small(channels, classes)),

@@ -3,10 +3,12 @@
 mod augment;
 mod embedding;
 mod hyper;
+mod stages;
 
 pub use augment::{Augment, AugmentError, CROP_SIZES_MAX, Grid};
 pub use embedding::{BadEmbedding, Embedding};
 pub use hyper::{Hyper, HyperError, Optimizer, Precision, Schedule};
+pub use stages::{MobileStage, ResnetStage};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,21 @@ pub enum Net {
         width: u16,
         /// Residual blocks of each stage; every stage after the first halves the resolution.
         blocks: Vec<u16>,
+    },
+    /// Basic blocks as in a ResNet, with every stage said by itself; takes images from 1×1 up.
+    ResnetLike {
+        /// Channels of the 3×3 convolution in front, which keeps the resolution.
+        stem: u16,
+        /// Each after the first halves the resolution.
+        stages: Vec<ResnetStage>,
+    },
+    /// Blocks as in a MobileNetV2 that widen, see each channel by itself and narrow, with every stage said by itself; takes
+    /// images from 1×1 up.
+    MobileLike {
+        /// Channels of the 3×3 convolution in front, which keeps the resolution.
+        stem: u16,
+        /// Each after the first halves the resolution.
+        stages: Vec<MobileStage>,
     },
     // Braces without fields: without them serde would let any other key pass.
     /// ResNet-18 (He et al., "Deep Residual Learning for Image Recognition").
@@ -54,6 +71,8 @@ impl Net {
     pub fn name(&self) -> &'static str {
         match self {
             Net::SmallResnet { .. } => "small_resnet",
+            Net::ResnetLike { .. } => "resnet_like",
+            Net::MobileLike { .. } => "mobile_like",
             Net::Resnet18 {} => "resnet18",
             Net::Resnet50 {} => "resnet50",
             Net::MobilenetV3Small {} => "mobilenet_v3_small",

@@ -117,6 +117,8 @@ fn built_in_nets_are_listed_with_what_they_cost() {
         names,
         [
             "small_resnet",
+            "resnet_like",
+            "mobile_like",
             "resnet18",
             "resnet50",
             "mobilenet_v3_small",
@@ -132,6 +134,11 @@ fn built_in_nets_are_listed_with_what_they_cost() {
     assert_eq!(
         line.split_whitespace().collect::<Vec<_>>(),
         ["resnet18", "11689512", "3628.1", "1"]
+    );
+    let line = text.lines().find(|line| line.starts_with("mobile_like")).unwrap();
+    assert!(
+        line.contains("(stem = 16, stages = w16-d1-k3-e4 w32-d1-k3-e4 w64-d1-k3-e4)"),
+        "{line}"
     );
     assert!(refused(&["nets", "--channels", "0"]).contains("at least one channel"));
 }

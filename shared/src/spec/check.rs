@@ -250,6 +250,14 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("vgg") && error.contains("small_resnet"), "{error}");
+        let stages = "stages = [{ width = 8, depth = 1, kernel = 4 }]";
+        let error = parse(&format!("[net]\nname = \"resnet_like\"\nstem = 8\n{stages}"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("net = resnet_like") && error.contains("take 3 or 5"),
+            "{error}"
+        );
         let error = parse("[net]\nname = \"resnet18\"\nwidth = 1")
             .unwrap_err()
             .to_string();

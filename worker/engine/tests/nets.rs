@@ -4,7 +4,7 @@ mod support;
 
 use imgcalc_engine::{Init, TrainData, Wish, train};
 use imgcalc_shared::net::facts;
-use imgcalc_shared::training::{Augment, Hyper, InputShape, Net, Optimizer};
+use imgcalc_shared::training::{Augment, Hyper, InputShape, MobileStage, Net, Optimizer, ResnetStage};
 use support::*;
 
 /// 8 images are two steps of an epoch.
@@ -89,6 +89,37 @@ fn trains_and_resumes_bit_for_bit(net: Net) {
         let mut keeper = keeper(quiet.clone());
         let trained = train(&net, &hyper, &data, Init::Scratch, None, &mut keeper).unwrap();
         assert!(trained.loss.is_finite());
+    }
+}
+
+fn resnet_like(stem: u16, widths: [u16; 2]) -> Net {
+    let stage = |width| ResnetStage {
+        width,
+        depth: 2,
+        kernel: 5,
+    };
+    Net::ResnetLike {
+        stem,
+        stages: widths.map(stage).to_vec(),
+    }
+}
+
+fn mobile_like(stem: u16, widths: [u16; 2]) -> Net {
+    let stage = |(width, expansion)| MobileStage {
+        width,
+        depth: 2,
+        kernel: 5,
+        expansion,
+    };
+    let stages = widths.into_iter().zip([1, 3]).map(stage).collect();
+    Net::MobileLike { stem, stages }
+}
+
+#[test]
+fn nets_of_stages_train_and_resume_whether_or_not_their_channels_lie_side_by_side() {
+    for (stem, widths) in [(4, [6, 9]), (16, [16, 24]), (16, [8, 4])] {
+        trains_and_resumes_bit_for_bit(resnet_like(stem, widths));
+        trains_and_resumes_bit_for_bit(mobile_like(stem, widths));
     }
 }
 

@@ -10,7 +10,7 @@ pub use add::AddArgs;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use imgcalc_shared::net::{self, ScriptFacts};
-use imgcalc_shared::training::{InputShape, Net};
+use imgcalc_shared::training::{InputShape, MobileStage, Net, ResnetStage};
 use serde::Serialize;
 use std::io::Write;
 
@@ -94,11 +94,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         height: side(args.size.0.height)?,
         width: side(args.size.0.width)?,
     };
-    let example = Net::SmallResnet {
-        width: 16,
-        blocks: vec![1, 1, 1],
-    };
-    let all = std::iter::once(example).chain(Net::PUBLISHED);
+    let all = examples().into_iter().chain(Net::PUBLISHED);
     let nets = all.map(|net| built_in(net, shape, args.classes));
     let list = List {
         shape,
@@ -113,6 +109,33 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         true => output::json(&list)?,
         false => text(&list),
     })
+}
+
+/// Nets that numbers decide, with some.
+fn examples() -> [Net; 3] {
+    let (depth, kernel, expansion) = (1, 3, 4);
+    let widths = [16, 32, 64];
+    [
+        Net::SmallResnet {
+            width: 16,
+            blocks: vec![1, 1, 1],
+        },
+        Net::ResnetLike {
+            stem: 16,
+            stages: widths.map(|width| ResnetStage { width, depth, kernel }).to_vec(),
+        },
+        Net::MobileLike {
+            stem: 16,
+            stages: widths
+                .map(|width| MobileStage {
+                    width,
+                    depth,
+                    kernel,
+                    expansion,
+                })
+                .to_vec(),
+        },
+    ]
 }
 
 fn built_in(net: Net, shape: InputShape, classes: u16) -> anyhow::Result<BuiltIn> {
@@ -139,6 +162,11 @@ fn scripts(base: &Base) -> anyhow::Result<Vec<Script>> {
     Ok(scripts)
 }
 
+fn staged(net: &Net, stem: u16, stages: &[impl ToString]) -> String {
+    let stages: Vec<String> = stages.iter().map(ToString::to_string).collect();
+    format!("{} (stem = {stem}, stages = {})", net.name(), stages.join(" "))
+}
+
 fn text(list: &List) -> String {
     let rows: Vec<Vec<String>> = list
         .nets
@@ -148,6 +176,8 @@ fn text(list: &List) -> String {
                 Net::SmallResnet { width, blocks } => {
                     format!("{} (width = {width}, blocks = {blocks:?})", row.net.name())
                 }
+                Net::ResnetLike { stem, stages } => staged(&row.net, *stem, stages),
+                Net::MobileLike { stem, stages } => staged(&row.net, *stem, stages),
                 net => net.name().into(),
             };
             let flops = row

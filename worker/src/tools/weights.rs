@@ -116,6 +116,10 @@ fn net(base: &Base, text: &str) -> anyhow::Result<(Definition, Option<(u16, u16)
         script != "small_resnet",
         "a small_resnet has a width and blocks: give --net '{{\"name\": \"small_resnet\", \"width\": 16, \"blocks\": [1, 1, 1]}}'"
     );
+    ensure!(
+        !matches!(script.as_str(), "resnet_like" | "mobile_like"),
+        "a {script} has a stem and stages: give --net as JSON what the net of the spec has, {{\"name\": \"{script}\", …}}"
+    );
     let facts = nets::script_by_name(base, script)?;
     let bytes = nets::load_script(base, &facts.digest)?;
     let known = Some((facts.channels, facts.classes));
@@ -156,6 +160,13 @@ fn net_text(net: &Net) -> String {
     match net {
         Net::Torchscript { script } => format!("script {}", script.chars().take(12).collect::<String>()),
         Net::SmallResnet { width, blocks } => format!("{} {width} {blocks:?}", net.name()),
+        Net::ResnetLike { stem, stages } => staged(net, *stem, stages),
+        Net::MobileLike { stem, stages } => staged(net, *stem, stages),
         net => net.name().into(),
     }
+}
+
+fn staged(net: &Net, stem: u16, stages: &[impl ToString]) -> String {
+    let stages: Vec<String> = stages.iter().map(ToString::to_string).collect();
+    format!("{} {stem} {}", net.name(), stages.join(" "))
 }

@@ -3,17 +3,24 @@
 use super::{NAMES, ensure, positive, within};
 use crate::chain::Strategy;
 use crate::dataset::is_name;
+use crate::net;
 use crate::spec::{BatchSize, SpecError, StartSpec, TrainingSpec};
 use crate::training::{Augment, AugmentError, Net, Schedule};
 
 const EPOCHS_MAX: u32 = 100_000;
 const BATCH_MAX: u32 = 65_536;
 
-pub(super) fn net(net: &Net) -> Result<(), SpecError> {
-    let (width, blocks) = match net {
+pub(super) fn net(of: &Net) -> Result<(), SpecError> {
+    let (width, blocks) = match of {
         Net::SmallResnet { width, blocks } => (width, blocks),
         Net::Torchscript { script } => {
             return ensure(is_name(script), "net.script", format!("{script:?}"), NAMES);
+        }
+        Net::ResnetLike { .. } | Net::MobileLike { .. } => {
+            // Every limit is the net's own, and it says which it crosses.
+            let error = net::parameters(of, 1, 1).err().map(|error| error.to_string());
+            let allowed = error.as_deref().unwrap_or_default();
+            return ensure(error.is_none(), "net", of.name(), allowed);
         }
         _ => return Ok(()),
     };
