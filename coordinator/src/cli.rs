@@ -22,6 +22,7 @@ mod submit;
 mod trials;
 mod units;
 mod waits;
+mod walk;
 mod workers;
 
 use crate::ledger::Wanted;
@@ -60,7 +61,7 @@ enum Verb {
     Ls(look::LsArgs),
     /// Show where a build stands.
     Status(look::StatusArgs),
-    /// Say why a trial of a search was started, went on, was stopped or copied; without a trial, all that happened.
+    /// Say why a trial of a search was started, went on, was stopped or copied, and why formats were recommended.
     Explain(trials::Args),
     /// Print a build's log.
     Logs(logs::Args),

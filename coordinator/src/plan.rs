@@ -7,6 +7,7 @@
 //! the profile.
 
 mod chain;
+mod embedding;
 mod path;
 mod profile;
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub struct Known<'a> {
 pub enum Stage {
     /// Times and sizes.
     Profile,
+    /// Vectors of formats.
+    Embedding,
     /// Columns of families whose formats are trained.
     Columns,
     /// Links of the chain.

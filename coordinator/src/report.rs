@@ -2,7 +2,8 @@
 //!
 //! - [`text`]: numbers with units, escaping. Everything from outside goes through it.
 //! - [`scale`], [`plot`]: axes, ticks, marks, labels that do not cover each other. Know nothing of formats.
-//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`strategies`], [`bars`]: one figure each; [`search`]: three.
+//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`strategies`], [`bars`]: [`embedding`]: one figure each;
+//!   [`search`]: three.
 //! - [`tables`], [`bytes_read`]: the ladder, the front, the baselines, what was read, what is missing.
 //! - [`style`]: colours and layout.
 
@@ -11,6 +12,7 @@ mod buckets;
 mod bytes_read;
 mod chain;
 mod curves;
+mod embedding;
 mod plot;
 mod scale;
 mod scatter;
@@ -65,6 +67,7 @@ pub fn html(answer: &Answer, ladder: &[Rung], facts: &ReportFacts) -> String {
         tables::ladder(answer, ladder),
         scatter::figure(answer, &front, ladder, Over::Time),
         scatter::figure(answer, &front, ladder, Over::Bytes),
+        embedding::map(answer),
         buckets::figure(answer),
         chain::figure(answer),
         curves::figure(answer),

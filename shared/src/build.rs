@@ -4,6 +4,7 @@ use crate::bucket::Choice;
 use crate::chain::{Link, Strategy};
 use crate::dataset::Splits;
 use crate::digest::Digest;
+use crate::embedding::EmbeddingSearch;
 use crate::format::{Format, Size};
 use crate::search::{Budget, HyperSearch};
 use crate::space::Space;
@@ -66,6 +67,9 @@ pub struct Build {
     pub choice: Choice,
     /// Seed of that choice where it draws.
     pub choice_seed: u64,
+    /// How the formats to train are found, if not by sampling buckets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingSearch>,
     /// A search over hyper-parameters that follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search_hyper: Option<HyperSearch>,
@@ -207,6 +211,12 @@ impl Build {
 
     /// The training a task describes as epochs × [`Build::epoch_cost`]; 0 for other kinds.
     pub fn training_cost(&self, task: &Task) -> f64 {
+        if let Task::Embed {
+            formats, embedding, ..
+        } = task
+        {
+            return embedding.cost_epochs(formats, self.size, self.images.train);
+        }
         let Task::Train {
             input, hyper, leg, ..
         } = task

@@ -14,8 +14,10 @@
 //! others; what it answers to a time budget is the step within it that agrees most.
 
 mod map;
+mod search;
 mod vectors;
 mod walk;
 
 pub use map::coordinates;
+pub use search::{EmbeddingFacts, EmbeddingSearch};
 pub use walk::{FormatCost, Step, TraceError, best_within, trace};

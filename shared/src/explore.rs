@@ -6,6 +6,7 @@ mod strategies;
 mod trials;
 
 use crate::build::BuildId;
+use crate::embedding::EmbeddingFacts;
 use crate::format::Format;
 use crate::profile::InferenceTime;
 use crate::task::{EpochPoint, Jpeg};
@@ -41,6 +42,9 @@ pub struct Answer {
     /// Where strategies are compared: the build's own, then each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strategies: Vec<StrategyFacts>,
+    /// What a search by embedding found, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedding: Option<EmbeddingFacts>,
     /// The search over hyper-parameters, once it has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hyper: Option<SearchFacts>,
@@ -329,6 +333,7 @@ mod tests {
             buckets: vec![],
             chain: vec![],
             strategies: vec![],
+            embedding: None,
             hyper: None,
             missing: vec![],
         }

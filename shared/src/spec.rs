@@ -1,6 +1,7 @@
 //! The build spec: what a user writes in TOML, checked field by field.
 
 mod check;
+mod embedding;
 mod resolve;
 mod search;
 mod training;
@@ -11,6 +12,7 @@ use crate::space::Keeps;
 use crate::training::Net;
 use serde::{Deserialize, Serialize};
 
+pub use embedding::{EmbeddingSpec, Method};
 pub use resolve::{DatasetFacts, Surroundings};
 pub use search::{HyperSearchSpec, SearchSpec};
 pub use training::{Auto, BatchSize, StartSpec, TrainingPreset, TrainingSpec};
@@ -25,6 +27,9 @@ pub struct Spec {
     pub base: String,
     /// Name of the dataset in the base.
     pub dataset: String,
+    /// How formats to train are found: `chain` or `embedding`.
+    #[serde(default)]
+    pub method: Method,
     /// The formats considered.
     #[serde(default)]
     pub space: SpaceSpec,
@@ -40,6 +45,9 @@ pub struct Spec {
     /// How the sampled formats are linked.
     #[serde(default)]
     pub chain: ChainSpec,
+    /// How formats are embedded.
+    #[serde(default)]
+    pub embedding: EmbeddingSpec,
     /// What is searched once formats are known.
     #[serde(default)]
     pub search: SearchSpec,

@@ -65,7 +65,8 @@ pub(super) fn write_report(view: &BuildView, answer: &Answer, path: &Path) -> an
 
 /// Cost of the chain and of what is compared with it, as planned so far, and of training every feasible format from scratch, in epochs on pixels.
 pub(super) fn costs(build: &Build, plan: &Plan) -> (f64, f64) {
-    let on_formats = |planned: &&Planned| matches!(planned.stage, Stage::Chain | Stage::Compared);
+    let on_formats =
+        |planned: &&Planned| matches!(planned.stage, Stage::Embedding | Stage::Chain | Stage::Compared);
     let of_chain = plan.tasks.iter().filter(on_formats);
     let chain = of_chain.map(|planned| build.training_cost(&planned.task)).sum();
     let all = plan
@@ -93,6 +94,7 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
             "recommendations": rungs,
             "baselines": answer.baselines,
             "strategies": answer.strategies,
+            "recommended": answer.embedding.as_ref().map(|embedding| &embedding.steps),
             "best_trial": answer.hyper.as_ref().and_then(|search| search.best.as_ref()),
             "missing": answer.missing,
         });

@@ -4,7 +4,7 @@ use super::at::At;
 use super::output::{self, percent};
 use super::source::Source;
 use super::waits::waits_for;
-use super::{progress, trials, units};
+use super::{progress, trials, units, walk};
 use crate::ledger::{BuildPhase, Ending};
 use crate::plan::Stage;
 use crate::view::{BuildView, counts};
@@ -82,6 +82,7 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
             "batch_size": plan.findings.batch.unwrap_or(view.build.scratch.batch_size),
             "chain": answer.chain,
             "strategies": answer.strategies,
+            "embedding": answer.embedding,
             "search": answer.hyper,
             "attempts": view.attempts,
             "quarantined": view.quarantined,
@@ -152,6 +153,7 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
         output::print("");
         compared(&strategies);
     }
+    walk::print(&plan, &plan.answer(&view.build));
     trials::print(&plan);
     if arguments.tasks {
         output::print("");

@@ -139,6 +139,10 @@ pub(super) fn stage_words(plan: &Plan) -> String {
     if profiled < profiles {
         return format!("profiling {profiled}/{profiles}");
     }
+    let embedding = plan.progress(Stage::Embedding);
+    if embedding.0 < embedding.1 {
+        return "embedding formats".into();
+    }
     let (trained, _) = plan.progress(Stage::Chain);
     let (baseline, baselines) = plan.progress(Stage::Baseline);
     let compared = match plan.findings.compared.len() {

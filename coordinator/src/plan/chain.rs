@@ -4,13 +4,17 @@
 //! depend on the order in which workers finish. What is compared with the chain trains the formats of each round too, and
 //! decides nothing.
 //!
+//! Where formats are found by embedding there is one such round: the formats of the walk.
+//!
 //! Refinements that were asked for since are rounds of their own after those, one by one in the order in which they were
 //! asked for: no earlier training depends on them. They are the build's own strategy's alone.
 
+use super::embedding::{self, Walked};
 use super::{Known, Planned, Stage, Standing, columns, training};
 use imgcalc_shared::bucket::{Buckets, next_round};
 use imgcalc_shared::build::{Amendment, Build};
 use imgcalc_shared::chain::{Link, Strategy, extend};
+use imgcalc_shared::embedding::EmbeddingSearch;
 use imgcalc_shared::explore::{Findings, TrainedLink};
 use imgcalc_shared::format::{Family, Format, spread};
 use imgcalc_shared::task::{Input, Outcome, TaskId};
@@ -42,6 +46,18 @@ struct Walk<'a> {
     tracks: Vec<Track>,
     /// Trainings that are planned: two strategies may want the same.
     planned: BTreeSet<TaskId>,
+    /// Formats of all rounds so far.
+    given: BTreeSet<Format>,
+}
+
+/// How far the rounds are that are no refinements.
+struct Rounds {
+    /// Whether all of them have ended.
+    complete: bool,
+    /// Formats of them, known and still to be chosen.
+    expected: usize,
+    /// Rounds that are not decided yet, as far as can be told.
+    left: usize,
 }
 
 /// What one strategy trains.
@@ -68,48 +84,24 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         feasible,
         tracks: tracks(build),
         planned: BTreeSet::new(),
+        given: BTreeSet::new(),
     };
-    let wanted = usize::from(build.buckets_sampled);
-    let mut sampled: Vec<(usize, Option<f64>)> = Vec::new();
-    let mut expected = 0;
-    let mut given: BTreeSet<Format> = BTreeSet::new();
-    let mut complete = loop {
-        let round = next_round(build.choice, build.choice_seed, buckets.len(), wanted, &sampled);
-        if round.is_empty() {
-            break true;
-        }
-        let number = findings.next_round();
-        findings
-            .sampled
-            .extend(round.iter().map(|&bucket| (bucket, number)));
-        let formats: Vec<Format> = round
-            .iter()
-            .flat_map(|&bucket| chosen(build, &buckets, bucket))
-            .collect();
-        expected += formats.len();
-        given.extend(&formats);
-        if !walk.round(number, &formats, findings) {
-            break false;
-        }
-        let best = |bucket: usize| {
-            let inside = findings
-                .chain
-                .iter()
-                .filter(|link| buckets.formats(bucket).contains(&link.link.format));
-            inside.map(|link| link.trained.accuracy).max_by(f64::total_cmp)
-        };
-        sampled.extend(round.iter().map(|&bucket| (bucket, best(bucket))));
+    let rounds = match &build.embedding {
+        None => walk.sample(&buckets, findings),
+        Some(search) => walk.along(search, &buckets, findings),
     };
-    let has_sampled = complete;
-    // Whatever is left after the first round comes bucket by bucket.
-    let mut rounds_left = wanted.min(buckets.len()) - findings.sampled.len();
+    let Rounds {
+        mut complete,
+        mut expected,
+        left: mut rounds_left,
+    } = rounds;
+    let sampled = complete;
     let per_bucket = usize::from(build.formats_per_bucket).max(1);
-    expected += rounds_left * per_bucket.min(feasible.len() / buckets.len().max(1));
     for amendment in &build.amendments {
         let (bucket, formats) = match amendment {
             Amendment::Refine { bucket, formats } => {
                 let bucket = usize::from(*bucket);
-                (bucket, refined(&buckets, bucket, *formats, &given))
+                (bucket, refined(&buckets, bucket, *formats, &walk.given))
             }
             Amendment::Budget(_) => continue,
         };
@@ -117,7 +109,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
             continue;
         }
         expected += formats.len();
-        given.extend(&formats);
+        walk.given.extend(&formats);
         if !complete {
             // A round of it takes as long as so many of sampled buckets.
             rounds_left += formats.len().div_ceil(per_bucket);
@@ -135,7 +127,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
         tasks: walk.tasks,
         expected,
         complete,
-        sampled: has_sampled,
+        sampled,
         rounds_left,
         columns: walk.columns,
     }
@@ -188,6 +180,87 @@ fn tracks(build: &Build) -> Vec<Track> {
 }
 
 impl Walk<'_> {
+    /// Rounds of sampled buckets.
+    fn sample(&mut self, buckets: &Buckets, findings: &mut Findings) -> Rounds {
+        let build = self.build;
+        let wanted = usize::from(build.buckets_sampled);
+        let mut sampled: Vec<(usize, Option<f64>)> = Vec::new();
+        let mut expected = 0;
+        let complete = loop {
+            let round = next_round(build.choice, build.choice_seed, buckets.len(), wanted, &sampled);
+            if round.is_empty() {
+                break true;
+            }
+            let number = findings.next_round();
+            findings
+                .sampled
+                .extend(round.iter().map(|&bucket| (bucket, number)));
+            let formats: Vec<Format> = round
+                .iter()
+                .flat_map(|&bucket| chosen(build, buckets, bucket))
+                .collect();
+            expected += formats.len();
+            self.given.extend(&formats);
+            if !self.round(number, &formats, findings) {
+                break false;
+            }
+            let best = |bucket: usize| {
+                let inside = findings
+                    .chain
+                    .iter()
+                    .filter(|link| buckets.formats(bucket).contains(&link.link.format));
+                inside.map(|link| link.trained.accuracy).max_by(f64::total_cmp)
+            };
+            sampled.extend(round.iter().map(|&bucket| (bucket, best(bucket))));
+        };
+        // Whatever is left after the first round comes bucket by bucket.
+        let left = wanted.min(buckets.len()) - findings.sampled.len();
+        let per_bucket = usize::from(build.formats_per_bucket).max(1);
+        expected += left * per_bucket.min(self.feasible.len() / buckets.len().max(1));
+        Rounds {
+            complete,
+            expected,
+            left,
+        }
+    }
+
+    /// One round: the formats a walk over their vectors comes to, where they are to be trained at all.
+    fn along(&mut self, search: &EmbeddingSearch, buckets: &Buckets, findings: &mut Findings) -> Rounds {
+        let (planned, walked) = embedding::walk(self.build, search, self.feasible, self.known, findings);
+        self.tasks.push(planned);
+        let verified = if search.verify { buckets.len() } else { 0 };
+        match walked {
+            Walked::Waits => Rounds {
+                complete: false,
+                expected: verified,
+                left: verified.div_ceil(usize::from(self.build.formats_per_bucket).max(1)),
+            },
+            Walked::To(formats) if search.verify => {
+                let of = |format: &Format| {
+                    let mut inside = buckets.iter();
+                    inside
+                        .find(|(_, other)| other == format)
+                        .map(|(bucket, _)| bucket)
+                };
+                let visited: BTreeSet<usize> = formats.iter().filter_map(of).collect();
+                findings
+                    .sampled
+                    .extend(visited.into_iter().map(|bucket| (bucket, 1)));
+                self.given.extend(&formats);
+                Rounds {
+                    complete: self.round(1, &formats, findings),
+                    expected: formats.len(),
+                    left: 0,
+                }
+            }
+            Walked::To(_) | Walked::Failed => Rounds {
+                complete: true,
+                expected: 0,
+                left: 0,
+            },
+        }
+    }
+
     /// Plans a round by every strategy; whether all of it that is the build's own has ended.
     fn round(&mut self, number: usize, formats: &[Format], findings: &mut Findings) -> bool {
         let ended = self.own_round(number, formats, findings);

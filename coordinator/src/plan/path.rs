@@ -72,7 +72,7 @@ pub(super) fn weigh(build: &Build, tasks: &mut [Planned], ahead: f64) {
                 waiting.unwrap_or(ahead).max(ahead + compared)
             }
             (_, Stage::Compared) => after.get(&planned.id).copied().unwrap_or(0.0),
-            (_, Stage::Profile) => ahead,
+            (_, Stage::Profile | Stage::Embedding) => ahead,
             _ => 0.0,
         };
         planned.path = cost + follows;

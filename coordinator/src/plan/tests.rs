@@ -1,5 +1,6 @@
 //! The plan under any order of results and under failures.
 
+mod embedding;
 mod refine;
 mod training;
 mod trials;

@@ -6,6 +6,7 @@
 use super::chain::Chain;
 use super::{Known, Planned, Stage, Standing, columns};
 use imgcalc_shared::build::Build;
+use imgcalc_shared::embedding::{Step, best_within};
 use imgcalc_shared::explore::{Findings, Query, SearchFound};
 use imgcalc_shared::format::Format;
 use imgcalc_shared::search::{Decision, Ended, HyperSearch, Point, Report, TrialId, at_point};
@@ -180,8 +181,15 @@ fn format(build: &Build, search: &HyperSearch, feasible: &[Format], findings: &F
         time_us: search.time_us,
         ..Query::default()
     });
-    let measured = fits.iter().find(|candidate| candidate.measured);
-    measured.or(fits.first()).map(|candidate| candidate.format)
+    if let Some(measured) = fits.iter().find(|candidate| candidate.measured) {
+        return Some(measured.format);
+    }
+    // What was not trained is recommended by its vector, or expected to be good.
+    let steps = findings.embedding.iter().flat_map(|found| &found.steps);
+    let steps: Vec<Step> = steps.cloned().collect();
+    let recommended = best_within(&steps, search.time_us.unwrap_or(f64::INFINITY));
+    let recommended = recommended.map(|step| step.format);
+    recommended.or(fits.first().map(|candidate| candidate.format))
 }
 
 /// Trials that were not started yet of those the budget allows.

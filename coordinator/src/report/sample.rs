@@ -4,6 +4,7 @@ use super::ReportFacts;
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::digest::Digest;
+use imgcalc_shared::embedding::{EmbeddingFacts, Step};
 use imgcalc_shared::explore::{
     Answer, Baseline, BestTrial, BucketFacts, BytesRead, Candidate, ChainLink, Scored, SearchFacts,
     StrategyFacts, StrategyTraining, TrainingBytes, TrialFacts, TrialStanding,
@@ -31,6 +32,7 @@ pub(super) fn empty() -> Answer {
         buckets: vec![],
         chain: vec![],
         strategies: vec![],
+        embedding: None,
         hyper: None,
         missing: vec![],
     }
@@ -87,6 +89,7 @@ pub(super) fn answer(wanted: usize, buckets: usize, every: usize) -> Answer {
         buckets: facts,
         chain,
         strategies: vec![],
+        embedding: None,
         hyper: None,
         missing: vec![],
     }
@@ -352,5 +355,28 @@ pub(super) fn search(trials: u32) -> SearchFacts {
         trials,
         scored,
         best,
+    }
+}
+
+/// A walk over the formats of an answer.
+pub(super) fn embedding(answer: &Answer) -> EmbeddingFacts {
+    let place = |(at, candidate): (usize, &Candidate)| (candidate.format, [at as f64, (at * at % 17) as f64]);
+    let step = |candidate: &Candidate| Step {
+        format: candidate.format,
+        time_us: candidate.time_us,
+        bytes: candidate.bytes,
+        bucket: candidate.bucket,
+        of: 6,
+        rank: 1,
+        agreement: 0.9,
+        to_densest: 0.8,
+        to_previous: 0.85,
+    };
+    EmbeddingFacts {
+        steps: answer.candidates.iter().step_by(12).map(step).collect(),
+        map: answer.candidates.iter().enumerate().map(place).collect(),
+        cost_epochs: 8.0,
+        found: Some(0.75),
+        seconds: 60.0,
     }
 }

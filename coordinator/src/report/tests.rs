@@ -277,3 +277,14 @@ fn a_search_is_drawn_with_every_trial_and_escapes_what_it_is_told() {
     let page = html(&answer, &[], &sample::facts());
     assert!(page.contains("No trial has a result yet.") && !page.contains("Trials over budget"));
 }
+
+#[test]
+fn a_map_of_formats_shows_the_walk_over_them() {
+    let mut answer = sample::answer(96, 8, 2);
+    answer.embedding = Some(sample::embedding(&answer));
+    let page = page(&answer);
+    assert!(page.contains("<h2>Map of formats</h2>"));
+    for step in &answer.embedding.unwrap().steps {
+        assert!(page.contains(&format!("{}: ", step.format)), "{}", step.format);
+    }
+}

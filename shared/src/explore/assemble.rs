@@ -4,6 +4,7 @@ use super::{Answer, Baseline, BucketFacts, Candidate, ChainLink, SearchFound, St
 use crate::bucket::Buckets;
 use crate::build::Build;
 use crate::chain::{Link, Strategy};
+use crate::embedding::EmbeddingFacts;
 use crate::format::Format;
 use crate::performance::{PerformanceModel, bucket_maxima, measured};
 use crate::profile::{AccessProfile, ExecuteProfile, InferenceTime};
@@ -45,6 +46,8 @@ pub struct Findings {
     pub compared: Vec<(Strategy, Vec<TrainedLink>)>,
     /// The training on pixels.
     pub pixels: Option<Trained>,
+    /// What a search by embedding found.
+    pub embedding: Option<EmbeddingFacts>,
     /// The search over hyper-parameters, once it has begun.
     pub hyper: Option<SearchFound>,
     /// What failed for good, in words.
@@ -121,6 +124,7 @@ impl Findings {
                 .map(|link| chain_link(link, &bucket_of))
                 .collect(),
             strategies: self.strategies(build),
+            embedding: self.embedding.clone(),
             hyper: self.hyper.as_ref().map(|found| found.facts.clone()),
             missing: self.missing.clone(),
         }

@@ -27,6 +27,7 @@ pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
     training::training(&spec.training)?;
     buckets(spec)?;
     within("chain.segments", spec.chain.segments, 1..=SEGMENTS_MAX)?;
+    super::embedding::check(spec)?;
     super::search::check(spec)?;
     profile(spec)?;
     for (field, budgets) in [

@@ -175,6 +175,7 @@ impl Spec {
             formats_per_bucket: self.buckets.formats_per_bucket,
             choice: self.buckets.choice,
             choice_seed: self.buckets.seed,
+            embedding: self.embedding_search(),
             search_hyper: self.search_hyper_of(&feasible)?,
             batch: self.profile.batch,
             hardware: self

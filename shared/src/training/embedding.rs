@@ -42,6 +42,23 @@ pub struct BadEmbedding {
     wanted: String,
 }
 
+impl BadEmbedding {
+    /// The setting.
+    pub fn field(&self) -> &'static str {
+        self.what
+    }
+
+    /// What it is.
+    pub fn found(&self) -> &str {
+        &self.found
+    }
+
+    /// What it may be.
+    pub fn wanted(&self) -> &str {
+        &self.wanted
+    }
+}
+
 impl Embedding {
     /// Most steps.
     pub const STEPS_MAX: u32 = 1_000_000;

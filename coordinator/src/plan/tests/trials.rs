@@ -10,7 +10,7 @@ use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::Config;
 use std::collections::{BTreeMap, BTreeSet};
 
-fn searching(algorithm: Algorithm, format: Option<&str>) -> Build {
+pub(super) fn searching(algorithm: Algorithm, format: Option<&str>) -> Build {
     let parameters = [
         ("learning_rate".to_string(), Domain::Log([1e-3, 1.0])),
         ("momentum".to_string(), Domain::Linear([0.5, 0.95])),
