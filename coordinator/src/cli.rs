@@ -15,6 +15,7 @@ mod peers;
 mod plan;
 mod profile;
 mod progress;
+mod refine;
 mod serve;
 mod source;
 mod spec_file;
@@ -55,6 +56,8 @@ enum Verb {
     Plan(plan::Args),
     /// Ask a build which formats keep a budget; without budgets its Pareto front.
     Explore(explore::Args),
+    /// Train formats of a bucket of a build, so that its accuracy is measured where it was predicted.
+    Refine(refine::Args),
     /// Write a build's report: one HTML file with plots.
     Report(answer::ReportArgs),
     /// List builds.
@@ -164,6 +167,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Build(arguments) => return build::run(arguments, &at).await,
             Verb::Plan(arguments) => plan::run(arguments).await?,
             Verb::Explore(arguments) => explore::run(arguments, &at).await?,
+            Verb::Refine(arguments) => return refine::run(arguments, &at).await,
             Verb::Report(arguments) => answer::report(arguments, &at).await?,
             Verb::Ls(arguments) => look::ls(arguments, &at).await?,
             Verb::Status(arguments) => look::status(arguments, &at).await?,

@@ -180,6 +180,18 @@ fn baseline_row(baseline: &Baseline) -> Vec<String> {
     ]
 }
 
+/// Writes the report of a build that is done, beside its ledger if nowhere else is said; gives back where.
+pub(super) fn save(
+    view: &BuildView,
+    answer: &Answer,
+    report: Option<PathBuf>,
+    at: &At,
+) -> anyhow::Result<PathBuf> {
+    let report = report.unwrap_or_else(|| at.data_dir.0.join("reports").join(format!("{}.html", view.id)));
+    write_report(view, answer, &report).context("the build is done, but its report cannot be written")?;
+    Ok(report)
+}
+
 /// Says how a build ended: its answer, and a report beside it.
 pub(super) fn over(
     view: &BuildView,
@@ -196,8 +208,7 @@ pub(super) fn over(
     }
     let plan = view.plan();
     let found = plan.answer(&view.build);
-    let report = report.unwrap_or_else(|| at.data_dir.0.join("reports").join(format!("{}.html", view.id)));
-    write_report(view, &found, &report).context("the build is done, but its report cannot be written")?;
+    let report = save(view, &found, report, at)?;
     print(view, &found, json)?;
     eprintln!("report: {}", report.display());
     eprintln!("ask more: imgcalc explore {} {} --time 200us", view.id, at.flag());

@@ -2,7 +2,7 @@
 //! answer at the end.
 
 use super::at::At;
-use super::data_dir::DataDir;
+use super::data_dir::{DataDir, Lock};
 use super::progress::Watch;
 use super::{answer, profile, spec_file};
 use crate::leader::Terms;
@@ -17,6 +17,7 @@ use anyhow::bail;
 use imgcalc_cluster::{LocalOptions, LocalWorkers, Report};
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::task::FailureClass;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -90,15 +91,8 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
 
     let what = format!("imgcalc build {}", arguments.spec.display());
     let data_dir = &at.data_dir;
-    let lock = data_dir.lock(&what)?;
-    let peer = open_alone(data_dir).await?;
-    // Workers of an earlier run of this program ended with it: what they held is open again without waiting for
-    // their leases.
-    let why = "the build's process ended".to_string();
-    peer.gone(None, FailureClass::Preempted, why).await?;
-    let address = server::serve(peer.clone(), "127.0.0.1:0".parse()?).await?;
-    lock.announce(address, &what)?;
-
+    let here = Here::open(data_dir, &what).await?;
+    let peer = &here.peer;
     let (_, known) = peer.submit(build.clone(), arguments.priority).await?;
     if let Some(records) = records {
         let adopted = peer.adopt(records).await?;
@@ -117,28 +111,71 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
         data_dir.0.display()
     );
 
-    let mut local = LocalWorkers::start(LocalOptions {
-        count: usize::from(workers),
-        coordinators: address.to_string(),
-        threads: file.spec.workers.threads,
-        name_prefix: "local".into(),
-        log_folder: data_dir.logs(),
-        extra_args: Vec::new(),
-        program: None,
-    })?;
-    let end = watch(&peer, &id, &mut local).await;
-    tokio::task::block_in_place(|| local.stop(GRACE));
-    // What a worker said while it stopped is in the ledger before this program ends.
-    let view = peer.view(id.clone()).await;
-    peer.close().await;
-    match end? {
-        End::Over(view) => answer::over(&view, arguments.json, arguments.report, at),
-        End::Interrupted => {
-            let done = view.map_or(0, |view| view.results.len());
-            eprintln!("stopped; {done} results are kept. The same command goes on from there.");
-            Ok(ExitCode::from(130))
+    match here.go_on(&id, workers, file.spec.workers.threads).await? {
+        Some(view) => answer::over(&view, arguments.json, arguments.report, at),
+        None => Ok(ExitCode::from(130)),
+    }
+}
+
+/// The coordinator of this process, on a data directory of this machine alone.
+pub(super) struct Here {
+    pub(super) peer: Peer,
+    address: SocketAddr,
+    data_dir: DataDir,
+    _lock: Lock,
+}
+
+impl Here {
+    /// Takes the directory for this process. `what` it does is told to others who want the directory.
+    pub(super) async fn open(data_dir: &DataDir, what: &str) -> anyhow::Result<Here> {
+        let lock = data_dir.lock(what)?;
+        let peer = open_alone(data_dir).await?;
+        // Workers of an earlier process ended with it: what they held is open again without waiting for their leases.
+        let why = "the build's process ended".to_string();
+        peer.gone(None, FailureClass::Preempted, why).await?;
+        let address = server::serve(peer.clone(), "127.0.0.1:0".parse()?).await?;
+        lock.announce(address, what)?;
+        Ok(Here {
+            peer,
+            address,
+            data_dir: data_dir.clone(),
+            _lock: lock,
+        })
+    }
+
+    /// Does the work of a build with local workers, until it is over, and closes the coordinator. Nothing if somebody
+    /// wants this program to stop before: that was said then.
+    pub(super) async fn go_on(
+        self,
+        id: &BuildId,
+        workers: u16,
+        threads: u16,
+    ) -> anyhow::Result<Option<Box<BuildView>>> {
+        let mut local = LocalWorkers::start(LocalOptions {
+            count: usize::from(workers),
+            coordinators: self.address.to_string(),
+            threads,
+            name_prefix: "local".into(),
+            log_folder: self.data_dir.logs(),
+            extra_args: Vec::new(),
+            program: None,
+        })?;
+        let end = watch(&self.peer, id, &mut local).await;
+        tokio::task::block_in_place(|| local.stop(GRACE));
+        // What a worker said while it stopped is in the ledger before this program ends.
+        let view = self.peer.view(id.clone()).await;
+        self.peer.close().await;
+        match end? {
+            End::Over(view) => Ok(Some(view)),
+            End::Interrupted => {
+                let done = view.map_or(0, |view| view.results.len());
+                eprintln!("stopped; {done} results are kept. The same command goes on from there.");
+                Ok(None)
+            }
+            End::Stuck(why) => {
+                bail!("{why}\n  the build has stopped and lost nothing; the same command goes on")
+            }
         }
-        End::Stuck(why) => bail!("{why}\n  the build has stopped and lost nothing; the same command goes on"),
     }
 }
 

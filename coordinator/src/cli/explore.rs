@@ -4,7 +4,7 @@ use super::at::At;
 use super::output::{self, percent};
 use super::units;
 use anyhow::bail;
-use imgcalc_shared::explore::{Answer, Candidate, Query};
+use imgcalc_shared::explore::{Answer, BucketFacts, Candidate, Query};
 use serde_json::{Value, json};
 
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,9 @@ pub(super) struct Args {
     /// Every feasible format, in place of the Pareto front.
     #[arg(long, conflicts_with_all = ["time", "space", "min_accuracy"])]
     all: bool,
+    /// The buckets in place of formats: which were sampled or refined, and the best accuracy of each.
+    #[arg(long, conflicts_with_all = ["time", "space", "min_accuracy", "all", "limit"])]
+    buckets: bool,
     /// Print at most this many formats.
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -39,6 +42,14 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
         !answer.candidates.is_empty(),
         "build {id} has no profile yet; `imgcalc status {id}` shows where it stands"
     );
+
+    if arguments.buckets {
+        anyhow::ensure!(
+            !answer.buckets.is_empty(),
+            "build {id} has no buckets before its profile is whole; `imgcalc status {id}` shows where it stands"
+        );
+        return buckets(&answer.buckets, arguments.json);
+    }
 
     let query = Query {
         time_us: arguments.time,
@@ -65,6 +76,46 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<()> {
         answer.batch,
         answer.hardware
     );
+    if let Some(predicted) = found.iter().find(|candidate| !candidate.measured) {
+        eprintln!(
+            "{} is predicted: `imgcalc refine {id} --bucket {}` trains formats of its bucket",
+            predicted.format, predicted.bucket
+        );
+    }
+    Ok(())
+}
+
+/// The buckets, fastest first. As JSON the names of their fields are part of the interface.
+fn buckets(facts: &[BucketFacts], as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return output::json(&facts);
+    }
+    let row = |(index, bucket): (usize, &BucketFacts)| {
+        let round = |round: Option<usize>| round.map_or("-".into(), |round| round.to_string());
+        vec![
+            index.to_string(),
+            units::time(bucket.time_us_low),
+            units::time(bucket.time_us_high),
+            bucket.formats.to_string(),
+            bucket.trained.to_string(),
+            round(bucket.round),
+            round(bucket.refined),
+            percent(bucket.best_measured),
+            percent(bucket.best_interpolated),
+        ]
+    };
+    let headings = [
+        ">bucket",
+        ">from",
+        ">to",
+        ">formats",
+        ">trained",
+        ">in round",
+        ">refined in",
+        ">best measured",
+        ">interpolated",
+    ];
+    output::table(&headings, facts.iter().enumerate().map(row));
     Ok(())
 }
 
@@ -91,7 +142,7 @@ pub(super) fn value(candidate: &Candidate) -> Value {
     })
 }
 
-pub(super) fn table(found: &[&Candidate]) {
+fn table(found: &[&Candidate]) {
     let row = |candidate: &&Candidate| {
         let interval = match (candidate.accuracy_low, candidate.accuracy_high) {
             (Some(low), Some(high)) => format!("{:.1}–{:.1}", 100.0 * low, 100.0 * high),
@@ -107,6 +158,7 @@ pub(super) fn table(found: &[&Candidate]) {
                 "predicted"
             }
             .into(),
+            candidate.bucket.to_string(),
             units::time(candidate.time_us),
             units::time(candidate.time_us_p95),
             units::time(candidate.latency_us),
@@ -119,6 +171,7 @@ pub(super) fn table(found: &[&Candidate]) {
         ">accuracy",
         ">95 %",
         "known by",
+        ">bucket",
         ">time",
         ">p95",
         ">one image",

@@ -6,7 +6,7 @@ use super::progress::Watch;
 use super::source::Source;
 use super::{answer, profile, spec_file};
 use crate::ledger::BuildPhase;
-use crate::view::Overview;
+use crate::view::{BuildView, Overview};
 use anyhow::{Context, bail};
 use imgcalc_proto::to_wire;
 use imgcalc_proto::v1::{AdoptRequest, SubmitRequest};
@@ -93,17 +93,24 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let view = tokio::select! {
-        view = watch(&mut source, &id) => view?,
-        _ = tokio::signal::ctrl_c() => {
-            eprintln!("no longer watching; build {id} goes on");
-            return Ok(ExitCode::from(130));
-        }
-    };
-    answer::over(&view, arguments.json, arguments.report, at)
+    match watched(&mut source, &id).await? {
+        Some(view) => answer::over(&view, arguments.json, arguments.report, at),
+        None => Ok(ExitCode::from(130)),
+    }
 }
 
-async fn watch(source: &mut Source, id: &BuildId) -> anyhow::Result<crate::view::BuildView> {
+/// Watches a build that others do until it is over; nothing if somebody wants this program to stop before.
+pub(super) async fn watched(source: &mut Source, id: &BuildId) -> anyhow::Result<Option<BuildView>> {
+    tokio::select! {
+        view = watch(source, id) => view.map(Some),
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("no longer watching; build {id} goes on");
+            Ok(None)
+        }
+    }
+}
+
+async fn watch(source: &mut Source, id: &BuildId) -> anyhow::Result<BuildView> {
     let mut display = Watch::new();
     loop {
         let view = source.view(id).await?;

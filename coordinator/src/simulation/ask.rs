@@ -4,7 +4,7 @@ use crate::leader::{Asked, Directive, LeaderError, Progress, Reply, Request, Sai
 use crate::ledger::Wanted;
 use crate::replica::Change;
 use crate::view::{BuildView, Overview};
-use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::build::{Amendment, Build, BuildId};
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -14,6 +14,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 pub(super) enum Ask {
     Submit(Box<Build>),
     Direct(BuildId, Wanted),
+    Amend(BuildId, Amendment),
     Retry(BuildId),
     Overview,
     View(BuildId),
@@ -80,6 +81,17 @@ impl Ask {
                         build,
                         wanted,
                         priority,
+                        reply,
+                    }),
+                    answer,
+                )
+            }
+            Ask::Amend(build, amendment) => {
+                let (reply, answer) = line(|_| Answer::Done);
+                (
+                    In(Request::Amend {
+                        build,
+                        amendment,
                         reply,
                     }),
                     answer,

@@ -1,6 +1,6 @@
 //! The builds that are submitted: small, and with work in common.
 
-use crate::ledger::State;
+use crate::ledger::{BuildPhase, State};
 use crate::plan::{Known, Plan, plan, testing};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::chain::Strategy;
@@ -87,4 +87,21 @@ pub(super) fn check_end(state: &State, build: &Build, (expected_plan, expected):
         derived == *expected_plan,
         "the plan is that of an undisturbed run"
     );
+    // Refinements change nothing of that, and end like those of a build that nobody disturbed.
+    let ended = &state.builds()[&build.id()];
+    if !ended.build.amendments.is_empty() && matches!(ended.phase, BuildPhase::Ended { .. }) {
+        let (expected_plan, expected) = testing::run(&ended.build, |_| 0, |_| false);
+        for (task, outcome) in &expected {
+            assert_eq!(
+                results.get(task),
+                Some(outcome),
+                "the result of the refinement {task} is that of an undisturbed run"
+            );
+        }
+        let derived = plan(&ended.build, Known { results, quarantined });
+        assert!(
+            derived == expected_plan,
+            "the plan of refinements is that of an undisturbed run"
+        );
+    }
 }

@@ -10,7 +10,7 @@ use super::world::Call;
 use crate::leader::{Asked, LeaderError, Lease, Said};
 use crate::ledger::{BuildPhase, Wanted};
 use crate::view::{BuildView, Overview};
-use imgcalc_shared::build::BuildId;
+use imgcalc_shared::build::{Amendment, BuildId};
 use imgcalc_shared::task::{FailureClass, Outcome, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +31,7 @@ pub(super) const APART: &str = "states differ";
 #[derive(Clone, Debug)]
 enum Fact {
     Build(BuildId),
+    Amendment(BuildId, Amendment),
     /// A task, and the build for which it was leased.
     Result(TaskId, BuildId),
 }
@@ -114,7 +115,7 @@ impl Oracle {
     pub(super) fn results(&self) -> usize {
         let result = |fact: &Fact| match fact {
             Fact::Result(task, _) => Some(*task),
-            Fact::Build(_) => None,
+            Fact::Build(_) | Fact::Amendment(..) => None,
         };
         let results: BTreeSet<TaskId> = self.acknowledged.iter().filter_map(result).collect();
         results.len()
@@ -133,6 +134,10 @@ impl Oracle {
             (Ask::Submit(build), _) => {
                 self.acknowledged.push(Fact::Build(build.id()));
                 self.sure(build.id(), Wanted::Run, open);
+            }
+            (Ask::Amend(build, amendment), _) => {
+                self.acknowledged
+                    .push(Fact::Amendment(build.clone(), amendment.clone()));
             }
             (Ask::Direct(build, wanted), _) => self.sure(build.clone(), *wanted, open),
             (Ask::Complete(task, token, _), Answer::Said(said)) => match said {
@@ -175,7 +180,7 @@ impl Oracle {
             match fact {
                 Fact::Build(id) => assert!(shown(id).is_some(), "{STALE}: at {now} without build {id}"),
                 Fact::Result(task, id) if !self.given_up => drop(done.entry(id).or_default().insert(*task)),
-                Fact::Result(..) => {}
+                Fact::Result(..) | Fact::Amendment(..) => {}
             }
         }
         for (id, tasks) in done {
@@ -200,6 +205,12 @@ impl Oracle {
     fn shown_of(&mut self, view: &BuildView, known: &Known, now: u64) {
         self.looks += 1;
         for fact in &self.acknowledged[..known.facts] {
+            if let Fact::Amendment(build, amendment) = fact {
+                assert!(
+                    *build != view.id || !view.build.clone().amend(amendment),
+                    "{STALE}: at {now} {build} without {amendment}"
+                );
+            }
             if let Fact::Result(task, build) = fact
                 && (*build == view.id && !self.given_up
                     || view.attempts.iter().any(|shown| shown.task == *task))

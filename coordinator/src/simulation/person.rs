@@ -6,7 +6,7 @@ use super::world::{Caller, Event};
 use crate::leader::LeaderError;
 use crate::ledger::{BuildPhase, Wanted};
 use crate::replica::PeerId;
-use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::build::{Amendment, Build, BuildId};
 
 /// Some people are hasty: what one was told by a new leader another asks the old one.
 const CALL_LIMITS_MS: [u64; 2] = [300, 2_000];
@@ -100,6 +100,11 @@ impl World {
             8 => Ask::Direct(id, Wanted::Cancel),
             9..11 => Ask::Submit(Box::new(build)),
             11 => Ask::Retry(id),
+            13 => {
+                let formats = self.dice.chance(500).then_some(3);
+                let bucket = self.dice.below(u64::from(build.buckets)) as u16;
+                Ask::Amend(id, Amendment::Refine { bucket, formats })
+            }
             12 => Ask::Drain(self.workers[worker].name().into(), self.dice.chance(300)),
             _ => return None,
         })

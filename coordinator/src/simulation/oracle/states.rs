@@ -71,6 +71,10 @@ impl Oracle {
         for fact in &self.acknowledged {
             let is = match fact {
                 Fact::Build(id) => state.builds().contains_key(id),
+                Fact::Amendment(id, amendment) => {
+                    let build = state.builds().get(id);
+                    build.is_some_and(|build| !build.build.clone().amend(amendment))
+                }
                 Fact::Result(id, _) => state.committed().contains_key(id),
             };
             assert!(is, "{LOST}: peer {whose} does not know {fact:?}");
