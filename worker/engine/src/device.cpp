@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
+#include <c10/core/CachingDeviceAllocator.h>
 #include <cstddef>
 #include <dlfcn.h>
 #include <string>
@@ -45,4 +46,14 @@ extern "C" int imgcalc_device_memory(size_t *free_bytes, size_t *all_bytes) {
     using MemGetInfo = int (*)(size_t *, size_t *);
     const auto get = reinterpret_cast<MemGetInfo>(dlsym(RTLD_DEFAULT, "cudaMemGetInfo"));
     return get != nullptr && get(free_bytes, all_bytes) == 0;
+}
+
+// Gives back to the driver what libtorch keeps of freed tensors of the GPU; 0 if it could not.
+extern "C" int imgcalc_free_unused() {
+    try {
+        c10::getDeviceAllocator(c10::kCUDA)->emptyCache();
+        return 1;
+    } catch (...) {
+        return 0;
+    }
 }

@@ -15,6 +15,7 @@ mod native {
         fn imgcalc_autocast_leave(cuda: c_int);
         fn imgcalc_set_deterministic(on: c_int);
         fn imgcalc_device_memory(free_bytes: *mut usize, all_bytes: *mut usize) -> c_int;
+        fn imgcalc_free_unused() -> c_int;
     }
 
     pub(super) fn autocast_enter(cuda: bool) {
@@ -40,6 +41,11 @@ mod native {
             free_bytes: free_bytes as u64,
             all_bytes: all_bytes as u64,
         })
+    }
+
+    pub(super) fn free_unused() {
+        // SAFETY: frees what no tensor uses, under libtorch's own locks.
+        unsafe { imgcalc_free_unused() };
     }
 
     pub(super) fn torch_version() -> &'static CStr {
@@ -102,6 +108,18 @@ pub fn device_memory() -> Option<DeviceMemory> {
 /// Whether a GPU may use algorithms only that give the same bits every time; a CPU always does.
 pub(crate) fn set_deterministic(on: bool) {
     native::set_deterministic(on);
+}
+
+/// Gives memory back when it goes: libtorch would keep what a training took of a GPU, and others of this host or the next net could not have
+/// it. Declared before whatever takes the memory, it goes after that.
+pub(crate) struct FreesMemory;
+
+impl Drop for FreesMemory {
+    fn drop(&mut self) {
+        if device().is_cuda() {
+            native::free_unused();
+        }
+    }
 }
 
 /// While it lives, this thread's convolutions and linear layers compute in bfloat16, where PyTorch's autocast does.

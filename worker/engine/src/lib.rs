@@ -27,5 +27,5 @@ pub use evaluate::predict;
 pub use measure::{execute_times, transfer_times};
 pub use net::{Definition, Trial, parameters};
 pub use steps::step_times;
-pub use train::{EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train, train_on};
+pub use train::{Course, EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train, train_on};
 pub use weights::weights_file_of;

@@ -33,15 +33,18 @@ struct State {
     views: Vec<Tensor>,
 }
 
+/// What an optimiser of this kind remembers, in its order. A checkpoint holds these names.
+pub(crate) fn state_names(rule: training::Optimizer) -> &'static [&'static str] {
+    match rule {
+        training::Optimizer::Sgd => &["momentum"],
+        training::Optimizer::AdamW => &["momentum.first", "momentum.second"],
+    }
+}
+
 impl Optimizer {
     /// An optimiser of all fitted variables of a network, which from now on ask for gradients.
     pub(crate) fn new(network: &mut Network, hyper: &Hyper) -> Result<Self, EngineError> {
         let leaves = network.leaves()?;
-        // A checkpoint holds these names.
-        let names: &[&'static str] = match hyper.optimizer {
-            training::Optimizer::Sgd => &["momentum"],
-            training::Optimizer::AdamW => &["momentum.first", "momentum.second"],
-        };
         let state = |&name: &&'static str| {
             let flat = network.fitted.f_zeros_like()?;
             let views = network.views_like(&flat)?;
@@ -54,7 +57,10 @@ impl Optimizer {
                 weight_decay: hyper.weight_decay,
                 momentum: hyper.momentum,
             },
-            states: names.iter().map(state).collect::<Result<_, _>>()?,
+            states: state_names(hyper.optimizer)
+                .iter()
+                .map(state)
+                .collect::<Result<_, _>>()?,
             leaves,
         })
     }
@@ -64,7 +70,7 @@ impl Optimizer {
         fused::forget_gradients(&self.leaves)
     }
 
-    /// One step with this learning rate. `number` counts the steps of the whole training from 1.
+    /// One step with this learning rate. `number` counts the steps since its state was zero, from 1.
     pub(crate) fn step(&mut self, learning_rate: f64, number: u64) -> Result<(), EngineError> {
         let factors = Factors {
             learning_rate,

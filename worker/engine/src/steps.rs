@@ -1,7 +1,7 @@
 //! Times the steps of a training on made-up images: what a batch is chosen by.
 
 use crate::data::Feeds;
-use crate::train::Run;
+use crate::train::{Course, Run};
 use crate::{Blocks, Definition, EngineError, Samples, TrainData, device};
 use imgcalc_shared::training::{Hyper, InputShape, Precision};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ pub fn step_times(
         classes,
     };
     let mut feeds = Feeds::try_from(&data)?;
-    let mut run = Run::new(&net.into(), &hyper, &mut feeds)?;
+    let mut run = Run::new(&net.into(), Course::from(&hyper), &mut feeds)?;
     run.network.fill_from_seed(0)?;
     let mut epoch = feeds.train.epoch(0, 1, u64::MAX, 0)?;
     let begin = Instant::now();

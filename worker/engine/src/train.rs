@@ -1,12 +1,13 @@
 //! Trains a net: epochs of shuffled batches, a curve, checkpoints between any two steps.
 
+mod course;
 mod health;
 mod run;
 
 use crate::data::Feeds;
-use crate::{Definition, EngineError, TrainData, checkpoint, weights};
-use imgcalc_shared::training::Hyper;
-pub(crate) use run::{Present, Run};
+use crate::{Definition, EngineError, TrainData, checkpoint, device, weights};
+pub use course::Course;
+pub(crate) use run::{Present, Run, steps};
 use serde::{Deserialize, Serialize};
 
 /// Where the first weights come from.
@@ -19,6 +20,9 @@ pub enum Init<'a> {
     /// Those of a file somebody gave: a safetensors file with the names of the net's variables, or weights of a training of the same
     /// net. Where another number of classes was told apart, the output layer of a built-in net is drawn from the seed.
     File(&'a [u8]),
+    /// Where the leg of a training ended, of the same net on the same training images: weights, running statistics and the optimiser's
+    /// state, which starts from zero where that was another optimiser. Other hyper-parameters hold from here on.
+    State(&'a [u8]),
 }
 
 /// How far a training is.
@@ -94,22 +98,24 @@ pub struct EpochPoint {
 pub struct Trained {
     /// The weights and the standardisation of the input, as safetensors; equal weights give equal bytes.
     pub weights: Vec<u8>,
+    /// Of a leg: what [`Init::State`] takes.
+    pub state: Option<Vec<u8>>,
     /// Mean training loss of the last epoch.
     pub loss: f64,
     /// Accuracy on the validation images after the last epoch.
     pub accuracy: f64,
-    /// Accuracy on the test images, if there are any.
+    /// Accuracy on the test images, if there are any and the training is over.
     pub test_accuracy: Option<f64>,
-    /// All epochs, those before a resumption included.
+    /// All epochs of it or of its leg, those before a resumption included.
     pub curve: Vec<EpochPoint>,
     /// Number of fitted numbers.
     pub parameters: u64,
 }
 
 /// Trains `net` on images in the host's memory: see [`train_on`].
-pub fn train(
+pub fn train<'a>(
     net: impl Into<Definition>,
-    hyper: &Hyper,
+    course: impl Into<Course<'a>>,
     data: &TrainData,
     init: Init,
     resume: Option<&[u8]>,
@@ -117,7 +123,7 @@ pub fn train(
 ) -> Result<Trained, EngineError> {
     train_on(
         &net.into(),
-        hyper,
+        course,
         &mut Feeds::try_from(data)?,
         init,
         resume,
@@ -125,72 +131,45 @@ pub fn train(
     )
 }
 
-/// Trains a net. With `resume`, goes on from a checkpoint of this very training; on a CPU with the same number of threads the result is then
-/// that of an undisturbed run, bit for bit.
-pub fn train_on(
+/// Trains a net, or does a leg of that. With `resume`, goes on from a checkpoint of this very training or leg; on a CPU with the same number of
+/// threads the result is then that of an undisturbed run, bit for bit. So is what legs come to, each from the state of the one before, whether
+/// they are cut or not.
+pub fn train_on<'a>(
     definition: &Definition,
-    hyper: &Hyper,
+    course: impl Into<Course<'a>>,
     feeds: &mut Feeds,
     init: Init,
     resume: Option<&[u8]>,
     observer: &mut dyn Observer,
 ) -> Result<Trained, EngineError> {
-    check(hyper, feeds)?;
-    let (net, classes) = (definition.net(), feeds.classes);
-    let mut run = Run::new(definition, hyper, feeds)?;
+    let course = course.into();
+    course.check(feeds)?;
+    let _frees = device::FreesMemory;
+    let (net, classes, seed) = (definition.net(), feeds.classes, course.hyper.seed);
+    let mut run = Run::new(definition, course, feeds)?;
     match (resume, init) {
-        (Some(bytes), _) => {
-            (run.curve, run.present) = checkpoint::restore(bytes, &mut run)?;
+        (Some(bytes), _) => checkpoint::restore(bytes, &mut run)?,
+        (None, Init::State(bytes)) => checkpoint::go_on(bytes, &mut run)?,
+        (None, _) if course.after() > 0 => {
+            let after = course.after();
+            let why = format!("a leg that begins after epoch {after} goes on from the state there");
+            return Err(EngineError::BadData(why));
         }
-        (None, Init::Scratch) => run.network.fill_from_seed(hyper.seed)?,
+        (None, Init::Scratch) => run.network.fill_from_seed(seed)?,
         (None, Init::Weights(bytes)) => {
             let channels = feeds.train.shape().channels;
             let (values, _) = weights::read(bytes, net, channels, classes, run.network.variables())?;
             run.network.fill(&values)?;
         }
         (None, Init::File(bytes)) => {
-            let file = weights::read_file(bytes, net, run.network.variables(), hyper.seed)?;
+            let file = weights::read_file(bytes, net, run.network.variables(), seed)?;
             run.network.fill(&file.values)?;
             file.note().iter().for_each(|text| observer.note(text));
         }
     }
-    while run.place().epoch < hyper.epochs {
+    while run.place().epoch < course.until() {
         run.epoch(feeds, observer)?;
     }
     run.obey(observer)?;
     run.finish(net, feeds)
-}
-
-fn check(hyper: &Hyper, feeds: &Feeds) -> Result<(), EngineError> {
-    feeds.check()?;
-    let Hyper {
-        learning_rate,
-        momentum,
-        weight_decay,
-        batch_size,
-        epochs,
-        ..
-    } = hyper;
-    let finite = |value: &f64| value.is_finite() && *value >= 0.0;
-    let wrong = if !finite(learning_rate) {
-        format!("the learning rate {learning_rate} is not a finite number from 0")
-    } else if !finite(weight_decay) {
-        format!("the weight decay {weight_decay} is not a finite number from 0")
-    } else if !(0.0..1.0).contains(momentum) {
-        format!("the momentum {momentum} is not in [0, 1)")
-    } else if !(0.0..1.0).contains(&hyper.label_smoothing) {
-        format!("the label smoothing {} is not in [0, 1)", hyper.label_smoothing)
-    } else if hyper.warmup_epochs >= *epochs && hyper.warmup_epochs > 0 {
-        format!(
-            "a warm-up of {} epochs leaves none of {epochs}",
-            hyper.warmup_epochs
-        )
-    } else if *batch_size < 2 || feeds.train.len() < 2 {
-        "batch normalisation needs two images in a batch".into()
-    } else if *epochs == 0 {
-        "there is no epoch".into()
-    } else {
-        return Ok(());
-    };
-    Err(EngineError::BadData(wrong))
 }

@@ -1,7 +1,7 @@
 //! A training under way: what changes from step to step.
 
 use super::health::{self, Guesser};
-use super::{EpochPoint, Observer, Place, Progress, Trained, Wish};
+use super::{Course, EpochPoint, Observer, Place, Progress, Trained, Wish};
 use crate::augment::Augmenter;
 use crate::checkpoint::{self, Identity};
 use crate::data::{Feeds, Input, Standardisation};
@@ -10,7 +10,7 @@ use crate::net::{Definition, Network, Pass};
 use crate::optimizer::Optimizer;
 use crate::random::Random;
 use crate::{EngineError, device, evaluate, schedule, weights};
-use imgcalc_shared::training::{Hyper, Net, Precision};
+use imgcalc_shared::training::{Net, Precision};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
@@ -33,7 +33,7 @@ pub(crate) struct Present {
 }
 
 /// Steps of an epoch. All images are seen, in batches that differ in size by one at most: a short last batch would have too few images to normalise over.
-fn steps(images: u64, batch_size: u64) -> u64 {
+pub(crate) fn steps(images: u64, batch_size: u64) -> u64 {
     images.div_ceil(batch_size).min(images / 2).max(1)
 }
 
@@ -46,10 +46,12 @@ struct Unseen {
 
 /// See the module's description.
 pub(crate) struct Run<'a> {
-    hyper: &'a Hyper,
+    pub(crate) course: Course<'a>,
     pub(crate) identity: Identity,
     pub(crate) network: Network,
     pub(crate) optimizer: Optimizer,
+    /// Since its state was zero.
+    pub(crate) optimizer_steps: u64,
     pub(crate) standard: Standardisation,
     input: Input,
     augmenter: Option<Augmenter>,
@@ -58,6 +60,7 @@ pub(crate) struct Run<'a> {
     images_differ: bool,
     images: u64,
     pub(crate) steps: u64,
+    /// Of all epochs done, in earlier legs too.
     pub(crate) curve: Vec<EpochPoint>,
     /// Of the epoch after them.
     pub(crate) present: Present,
@@ -66,7 +69,8 @@ pub(crate) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(net: &Definition, hyper: &'a Hyper, feeds: &mut Feeds) -> Result<Self, EngineError> {
+    pub(crate) fn new(net: &Definition, course: Course<'a>, feeds: &mut Feeds) -> Result<Self, EngineError> {
+        let hyper = course.hyper;
         let device = device::device();
         device::set_deterministic(hyper.deterministic);
         let shape = feeds.train.shape();
@@ -79,9 +83,10 @@ impl<'a> Run<'a> {
         let steps = steps(images, hyper.batch_size.into());
         let guesser = Guesser::new(train, validation, feeds.classes, hyper, steps);
         Ok(Run {
-            hyper,
-            identity: Identity::new(net.net(), hyper, feeds),
+            course,
+            identity: Identity::new(net.net(), course, feeds),
             optimizer,
+            optimizer_steps: 0,
             network,
             input: standard.on(shape, device)?,
             augmenter: Augmenter::new(&hyper.augment, shape, feeds.train.blocks(), device)?,
@@ -120,7 +125,7 @@ impl<'a> Run<'a> {
         // The order follows from (seed, epoch), so a checkpoint needs to hold the place in it only.
         let mut batches = feeds
             .train
-            .epoch(self.hyper.seed, epoch, feeds.window_bytes, first)?;
+            .epoch(self.course.hyper.seed, epoch, feeds.window_bytes, first)?;
         let every = (self.steps / REPORTS).clamp(1, STEPS_UNSEEN_MAX);
         let mut unseen = Vec::new();
         while self.present.step < self.steps {
@@ -257,25 +262,27 @@ impl<'a> Run<'a> {
         done: u64,
     ) -> Result<Tensor, EngineError> {
         // What is random follows from the number of the step, so a checkpoint holds nothing of it.
-        let random = |purpose: &str| Random::new(self.hyper.seed, &format!("{purpose} of step {done}"));
+        let random =
+            |purpose: &str| Random::new(self.course.hyper.seed, &format!("{purpose} of step {done}"));
         let mut values = values.f_to_kind(Kind::Float)?;
         if let Some(augmenter) = &self.augmenter {
             values = augmenter.apply(values, &mut random("augmentation"))?;
         }
         let input = self.input.standardise(values)?;
         let logits = {
-            let _narrow = (self.hyper.precision == Precision::Bf16).then(Bfloat16::enter);
+            let _narrow = (self.course.hyper.precision == Precision::Bf16).then(Bfloat16::enter);
             self.network
                 .forward(&input, Pass::Train(&mut random("dropout")))?
         };
         let logits = logits.f_to_kind(Kind::Float)?;
-        let smoothing = self.hyper.label_smoothing;
+        let smoothing = self.course.hyper.label_smoothing;
         let loss =
             logits.f_cross_entropy_loss::<&Tensor>(labels, None, tch::Reduction::Mean, -100, smoothing)?;
         self.optimizer.clear()?;
         loss.f_backward()?;
-        let rate = schedule::rate(self.hyper, done, self.steps);
-        self.optimizer.step(rate, done + 1)?;
+        let rate = schedule::rate(self.course.hyper, done, self.steps);
+        self.optimizer_steps += 1;
+        self.optimizer.step(rate, self.optimizer_steps)?;
         Ok(loss.f_detach()?)
     }
 
@@ -283,7 +290,7 @@ impl<'a> Run<'a> {
         let images = self.images;
         Progress {
             epoch,
-            epochs: self.hyper.epochs,
+            epochs: self.course.hyper.epochs,
             step,
             steps: self.steps,
             loss,
@@ -293,24 +300,25 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn finish(self, net: &Net, feeds: &mut Feeds) -> Result<Trained, EngineError> {
+    pub(super) fn finish(mut self, net: &Net, feeds: &mut Feeds) -> Result<Trained, EngineError> {
         let last = self
             .curve
             .last()
             .copied()
             .ok_or_else(|| EngineError::BadData("there is no epoch".into()))?;
         let window_bytes = feeds.window_bytes;
-        let test = feeds
-            .test
-            .as_mut()
-            .map(|feed| evaluate::accuracy(&self.network, &self.input, feed, window_bytes));
+        // Whoever chooses how to go on must not have seen the test images.
+        let test = feeds.test.as_mut().filter(|_| self.course.ends_training());
+        let test = test.map(|feed| evaluate::accuracy(&self.network, &self.input, feed, window_bytes));
+        let state = self.course.leg.map(|_| checkpoint::write(&self));
         Ok(Trained {
             weights: weights::write(net, feeds.classes, &self.network, &self.standard)?,
+            state: state.transpose()?,
             loss: last.loss,
             accuracy: last.accuracy,
             test_accuracy: test.transpose()?,
             parameters: self.network.parameters(),
-            curve: self.curve,
+            curve: self.curve.split_off(self.course.after() as usize),
         })
     }
 }

@@ -3,7 +3,7 @@
 #![allow(dead_code)] // Each test program uses a part of it.
 
 use imgcalc_engine::{
-    Blocks, EngineError, Init, Observer, Place, Progress, Samples, TrainData, Trained, Wish, train,
+    Blocks, Course, EngineError, Init, Observer, Place, Progress, Samples, TrainData, Trained, Wish, train,
 };
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 
@@ -109,14 +109,14 @@ pub fn place(epoch: u32, step: u64) -> Place {
     Place { epoch, step }
 }
 
-pub fn run(
-    hyper: &Hyper,
+pub fn run<'a>(
+    course: impl Into<Course<'a>>,
     data: &TrainData,
     init: Init,
     resume: Option<&[u8]>,
 ) -> Result<(Trained, Keeper), EngineError> {
     let mut keeper = Keeper::default();
-    let trained = train(&net(), hyper, data, init, resume, &mut keeper)?;
+    let trained = train(&net(), course, data, init, resume, &mut keeper)?;
     Ok((trained, keeper))
 }
 
