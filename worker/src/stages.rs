@@ -6,6 +6,7 @@
 pub mod access;
 pub mod columns;
 mod definition;
+mod embed;
 mod execute;
 pub mod jpeg;
 mod steps;
@@ -116,7 +117,7 @@ pub fn run(
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
         Task::ProfileTraining { .. } => steps::run(&context.base, task, observer),
         Task::Train { .. } => train::run(task, attempt, context, observer),
-        Task::Embed { .. } => Err(Failure::application("this worker cannot embed formats")),
+        Task::Embed { .. } => embed::run(task, attempt, context, observer),
     }
 }
 

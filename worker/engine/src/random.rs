@@ -73,7 +73,7 @@ impl Random {
     }
 
     /// Uniform in 0..n without bias: draws that fall into the incomplete last run of n are thrown away.
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         let whole = u64::MAX - u64::MAX % n;
         loop {
             let draw = self.next();

@@ -10,7 +10,6 @@ use super::{Attempt, Context, Observer, Progress, definition};
 use crate::data::{Base, dataset, nets};
 use crate::failure::Failure;
 use bytes::Bytes;
-use checkpoints::Checkpoints;
 use imgcalc_engine::{Definition, EngineError, Feeds, Init, Place, Wish};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, Trained};
@@ -20,6 +19,7 @@ use std::time::Instant;
 use stream::Shared;
 
 pub use checkpoints::Cadence;
+pub(super) use checkpoints::Checkpoints;
 pub(super) use images::ImageCache;
 pub use images::WINDOW_BYTES;
 pub use retention::tidy;

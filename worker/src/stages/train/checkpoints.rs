@@ -32,7 +32,7 @@ impl Cadence {
 
 /// Writes and finds them.
 #[derive(Debug)]
-pub(super) struct Checkpoints {
+pub(in crate::stages) struct Checkpoints {
     base: Base,
     task: TaskId,
     token: u64,
@@ -44,7 +44,7 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    pub(super) fn new(base: Base, task: TaskId, token: u64, cadence: Cadence) -> Self {
+    pub(in crate::stages) fn new(base: Base, task: TaskId, token: u64, cadence: Cadence) -> Self {
         Checkpoints {
             base,
             task,
@@ -56,15 +56,15 @@ impl Checkpoints {
         }
     }
 
-    pub(super) fn base(&self) -> &Base {
+    pub(in crate::stages) fn base(&self) -> &Base {
         &self.base
     }
 
-    pub(super) fn is_due(&self, place: Place) -> bool {
+    pub(in crate::stages) fn is_due(&self, place: Place) -> bool {
         self.cadence.is_due(place, self.last.elapsed())
     }
 
-    pub(super) fn write(&mut self, place: Place, bytes: &[u8]) -> Result<(), Failure> {
+    pub(in crate::stages) fn write(&mut self, place: Place, bytes: &[u8]) -> Result<(), Failure> {
         let key = keys::checkpoint(self.task, self.token, place);
         let begin = Instant::now();
         self.base.put(&key, bytes.to_vec())?;
@@ -92,7 +92,7 @@ impl Checkpoints {
 
     /// Keys of all checkpoints of the task, written by whichever attempt: the furthest first, and of one place the
     /// latest attempt's.
-    pub(super) fn newest_first(&mut self) -> Result<Vec<String>, Failure> {
+    pub(in crate::stages) fn newest_first(&mut self) -> Result<Vec<String>, Failure> {
         let listed = self.base.list(&keys::folder(self.task))?;
         let mut found: Vec<((Place, u64), String)> = listed
             .into_iter()
