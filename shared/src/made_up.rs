@@ -2,7 +2,7 @@
 
 use crate::dataset::ObjectRef;
 use crate::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
-use crate::task::{BatchTiming, Outcome, Task, Trained};
+use crate::task::{BatchTiming, Outcome, Proxies, Task, Trained};
 
 /// An outcome that the task accepts.
 ///
@@ -43,6 +43,12 @@ pub fn outcome(task: &Task) -> Outcome {
             let rows = batches.iter().map(|&batch| BatchTiming { batch, step: timing });
             Outcome::ProfileTraining { rows: rows.collect() }
         }
+        Task::Proxies { .. } => Outcome::Proxies(Proxies {
+            synflow: 10.0 + share,
+            grad_norm: 1.0 + share,
+            jacobian_covariance: share - 10.0,
+            naswot: 100.0 + share,
+        }),
         Task::Train { .. } => Outcome::Train(Trained {
             weights: ObjectRef {
                 key: task.id().to_string(),

@@ -8,6 +8,7 @@ pub mod columns;
 mod definition;
 mod execute;
 pub mod jpeg;
+mod proxies;
 mod steps;
 mod train;
 
@@ -115,6 +116,7 @@ pub fn run(
         }
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
         Task::ProfileTraining { .. } => steps::run(&context.base, task, observer),
+        Task::Proxies { .. } => proxies::run(task, context, observer),
         Task::Train { .. } => train::run(task, attempt, context, observer),
     }
 }
