@@ -36,6 +36,7 @@ mod nets;
 mod parameters;
 mod points;
 mod population;
+mod predictor;
 mod rungs;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ pub use domain::{Domain, Value};
 pub use history::{Best, End, Event, History, HistoryError, Leg, Report, Trial, TrialId};
 pub use nets::{NetName, NetSpace};
 pub use parameters::{Parameters, Point};
+pub use predictor::{Judged, Prediction, Predictor};
 pub use rungs::{Bracket, brackets, levels};
 
 use population::Population;
