@@ -3,7 +3,7 @@
 use crate::dataset::ObjectRef;
 use crate::format::Format;
 use crate::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
-use crate::task::{BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Task, Trained};
+use crate::task::{BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Proxies, Task, Trained};
 
 /// An outcome that the task accepts.
 ///
@@ -44,6 +44,12 @@ pub fn outcome(task: &Task) -> Outcome {
             let rows = batches.iter().map(|&batch| BatchTiming { batch, step: timing });
             Outcome::ProfileTraining { rows: rows.collect() }
         }
+        Task::Proxies { .. } => Outcome::Proxies(Proxies {
+            synflow: 10.0 + share,
+            grad_norm: 1.0 + share,
+            jacobian_covariance: share - 10.0,
+            naswot: 100.0 + share,
+        }),
         Task::Train { hyper, leg, .. } => Outcome::Train(Trained {
             weights: object(task),
             loss: 1.0,

@@ -37,6 +37,7 @@ mod nets;
 mod parameters;
 mod points;
 mod population;
+mod predictor;
 mod rungs;
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ pub use history::{Best, End, Event, History, HistoryError, Leg, Report, Trial, T
 pub use hyper::{HyperSearch, SEARCHED, at_point};
 pub use nets::{NetName, NetSpace};
 pub use parameters::{Parameters, Point};
+pub use predictor::{Judged, Prediction, Predictor};
 pub use rungs::{Bracket, brackets, levels};
 pub use unfold::{Chapter, Ended, Unfolded};
 

@@ -11,7 +11,7 @@ mod embedded;
 mod outcome;
 
 pub use embedded::{AgreementPoint, Embedded, FormatVector};
-pub use outcome::{BatchTiming, EpochPoint, Outcome, Trained};
+pub use outcome::{BatchTiming, EpochPoint, Outcome, Proxies, Trained};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,6 +85,23 @@ pub enum Task {
         threads: u16,
         /// Hardware class it is valid for.
         hardware: String,
+    },
+    /// Look at an untrained net on one batch: what it promises before it costs anything.
+    Proxies {
+        /// The dataset.
+        dataset: Digest,
+        /// Images of each split used; the batch is of the training images.
+        images: Splits,
+        /// What the net sees.
+        input: Input,
+        /// The net.
+        net: Net,
+        /// Images of the batch.
+        batch: u32,
+        /// Seed of the first weights and of the choice of images.
+        seed: u64,
+        /// Threads of the computation: sums depend on how they are split.
+        threads: u16,
     },
     /// Train a net.
     Train {
@@ -211,6 +228,7 @@ impl Task {
             Task::ProfileExecute { .. } => 2,
             Task::ProfileJpeg { .. } => 1,
             Task::ProfileTraining { .. } => 1,
+            Task::Proxies { .. } => 1,
             Task::Train { .. } => 2,
             Task::Embed { .. } => 1,
         }
@@ -233,6 +251,7 @@ impl Task {
             Task::ProfileAccess { dataset, .. }
             | Task::ProfileJpeg { dataset, .. }
             | Task::Columns { dataset, .. }
+            | Task::Proxies { dataset, .. }
             | Task::Train { dataset, .. }
             | Task::Embed { dataset, .. } => Some(*dataset),
             Task::ProfileExecute { .. } | Task::ProfileTraining { .. } => None,
@@ -243,7 +262,11 @@ impl Task {
     pub fn family(&self) -> Option<Family> {
         match self {
             Task::Columns { formats, .. } => formats.first().map(|format| format.family()),
-            Task::Train {
+            Task::Proxies {
+                input: Input::Format(format),
+                ..
+            }
+            | Task::Train {
                 input: Input::Format(format),
                 ..
             } => Some(format.family()),
@@ -258,7 +281,7 @@ impl Task {
             | Task::ProfileExecute { hardware, .. }
             | Task::ProfileJpeg { hardware, .. }
             | Task::ProfileTraining { hardware, .. } => Some(hardware),
-            Task::Columns { .. } | Task::Train { .. } | Task::Embed { .. } => None,
+            Task::Columns { .. } | Task::Proxies { .. } | Task::Train { .. } | Task::Embed { .. } => None,
         }
     }
 }
@@ -295,6 +318,7 @@ impl std::fmt::Display for Task {
             Task::ProfileExecute { shape, .. } => write!(f, "profile execute {shape}"),
             Task::ProfileJpeg { jpeg, .. } => write!(f, "profile {jpeg}"),
             Task::ProfileTraining { shape, .. } => write!(f, "profile training {shape}"),
+            Task::Proxies { input, .. } => write!(f, "proxies {input}"),
             Task::Train {
                 input,
                 leg: Some(Leg { after, until }),
@@ -366,6 +390,34 @@ mod tests {
     fn ids_are_stable_across_releases() {
         // A change of this value forgets every result ever committed: raise a code version instead.
         assert_eq!(columns(8).id().to_string()[..16], *"c92dbba63eaacdf0");
+    }
+
+    #[test]
+    fn proxies_that_are_no_numbers_are_not_accepted() {
+        let task = Task::Proxies {
+            dataset: Digest::of(b"d"),
+            images: Splits {
+                train: 10,
+                validation: 5,
+                test: 0,
+            },
+            input: Input::Pixels,
+            net: Net::Resnet18 {},
+            batch: 8,
+            seed: 0,
+            threads: 1,
+        };
+        let outcome = |naswot: f64| {
+            Outcome::Proxies(Proxies {
+                synflow: -3.0,
+                grad_norm: 1.0,
+                jacobian_covariance: -9.0,
+                naswot,
+            })
+        };
+        assert!(task.accepts(&outcome(5.0)));
+        assert!(!task.accepts(&outcome(f64::NAN)) && !task.accepts(&outcome(f64::INFINITY)));
+        assert!(!columns(8).accepts(&outcome(5.0)));
     }
 
     #[test]

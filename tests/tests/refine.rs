@@ -59,8 +59,8 @@ fn an_unsampled_bucket_is_measured_where_it_was_predicted() {
         sandbox.ask("data", &asked)
     };
     let said = refine(&["--formats", "all", "--json", "--report", "own.html"]);
-    let change = said.json();
     assert!(said.stderr.contains("of the chain"), "progress:\n{}", said.stderr);
+    let change = said.json();
     assert!(sandbox.path("own.html").is_file());
     assert_eq!(
         (

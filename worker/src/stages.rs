@@ -9,6 +9,7 @@ mod definition;
 mod embed;
 mod execute;
 pub mod jpeg;
+mod proxies;
 mod steps;
 mod train;
 
@@ -116,6 +117,7 @@ pub fn run(
         }
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
         Task::ProfileTraining { .. } => steps::run(&context.base, task, observer),
+        Task::Proxies { .. } => proxies::run(task, context, observer),
         Task::Train { .. } => train::run(task, attempt, context, observer),
         Task::Embed { .. } => embed::run(task, attempt, context, observer),
     }

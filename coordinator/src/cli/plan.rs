@@ -13,7 +13,9 @@ use imgcalc_shared::format::{Format, Size};
 use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
 use imgcalc_shared::space::Infeasible;
 use imgcalc_shared::spec::DatasetFacts;
-use imgcalc_shared::task::{BatchTiming, Embedded, FormatVector, Outcome, Start, Task, TaskId, Trained};
+use imgcalc_shared::task::{
+    BatchTiming, Embedded, FormatVector, Outcome, Proxies, Start, Task, TaskId, Trained,
+};
 use imgcalc_shared::training::Embedding;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -271,6 +273,12 @@ fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
             });
             Outcome::ProfileTraining { rows: rows.collect() }
         }
+        Task::Proxies { .. } => Outcome::Proxies(Proxies {
+            synflow: 0.0,
+            grad_norm: 0.0,
+            jacobian_covariance: 0.0,
+            naswot: 0.0,
+        }),
         Task::Train { images, .. } => {
             let cost = build.training_cost(task);
             Outcome::Train(imagined_training(*images, cost / (1.0 + cost)))

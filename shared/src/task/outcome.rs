@@ -33,6 +33,8 @@ pub enum Outcome {
         /// A row for each batch that memory sufficed for, from the first.
         rows: Vec<BatchTiming>,
     },
+    /// Of [`Task::Proxies`].
+    Proxies(Proxies),
     /// Of [`Task::Train`].
     Train(Trained),
     /// Of [`Task::Embed`].
@@ -47,6 +49,20 @@ pub struct BatchTiming {
     pub batch: u32,
     /// Time of a step, per image.
     pub step: Timing,
+}
+
+/// How an untrained net looks; of each, more is better. The engine says what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proxies {
+    /// Natural logarithm of the synaptic flow: sum of weight times the gradient of the output by it, all made positive.
+    pub synflow: f64,
+    /// Norm of the loss's gradient.
+    pub grad_norm: f64,
+    /// How differently the net reacts to different images: the score of the correlations of its Jacobian.
+    pub jacobian_covariance: f64,
+    /// How differently different images light up the net: log-determinant of the kernel of its binary codes.
+    pub naswot: f64,
 }
 
 /// A finished training.
@@ -88,6 +104,18 @@ pub struct EpochPoint {
     pub accuracy: f64,
 }
 
+impl Proxies {
+    /// Every number, in the order of the fields.
+    pub fn all(&self) -> [f64; 4] {
+        [
+            self.synflow,
+            self.grad_norm,
+            self.jacobian_covariance,
+            self.naswot,
+        ]
+    }
+}
+
 impl Task {
     /// Whether this outcome is of this kind and answers exactly what was asked, with numbers that can be.
     pub fn accepts(&self, outcome: &Outcome) -> bool {
@@ -120,6 +148,9 @@ impl Task {
                         .iter()
                         .zip(batches)
                         .all(|(row, batch)| row.batch == *batch && row.step.is_sane())
+            }
+            (Task::Proxies { .. }, Outcome::Proxies(proxies)) => {
+                proxies.all().into_iter().all(f64::is_finite) && proxies.grad_norm >= 0.0
             }
             (
                 Task::Train {

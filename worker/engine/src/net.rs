@@ -3,7 +3,7 @@
 mod definition;
 mod graph;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 mod script;
 #[cfg(test)]
 mod script_tests;
@@ -12,8 +12,7 @@ mod trial;
 use crate::EngineError;
 use crate::random::Random;
 pub use definition::Definition;
-use graph::Graph;
-pub(crate) use graph::Pass;
+pub(crate) use graph::{Graph, Pass};
 use imgcalc_shared::net::{self, Layer, Role, Variable};
 use imgcalc_shared::training::{InputShape, Net};
 use script::Script;

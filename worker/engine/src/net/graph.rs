@@ -13,13 +13,27 @@ const CHANNELS_LAST_MIN: i64 = 16;
 pub(crate) enum Pass<'a> {
     /// Training: norms take the statistics of the batch and update the running ones; what is dropped is drawn from here.
     Train(&'a mut Random),
+    /// A look inside without dropping anything: norms take the statistics of the batch, and what each activation makes is shown.
+    Look(&'a mut Look<'a>),
     /// Everything else.
     Evaluate,
 }
 
+/// What an activation makes of a batch is shown to it.
+pub(crate) type Look<'a> = dyn FnMut(Activation, &Tensor) -> Result<(), TchError> + 'a;
+
+impl Pass<'_> {
+    fn show(&mut self, activation: Activation, made: &Tensor) -> Result<(), TchError> {
+        match self {
+            Pass::Look(look) => look(activation, made),
+            Pass::Train(_) | Pass::Evaluate => Ok(()),
+        }
+    }
+}
+
 /// The layers of a net that know their variables.
 #[derive(Default)]
-pub(super) struct Graph(Vec<Node>);
+pub(crate) struct Graph(Vec<Node>);
 
 enum Node {
     Convolution {
@@ -58,18 +72,18 @@ enum Node {
 
 impl Graph {
     /// Takes the views of all variables the layers name.
-    pub(super) fn new(layers: &[Layer], views: &BTreeMap<String, Tensor>) -> Self {
+    pub(crate) fn new(layers: &[Layer], views: &BTreeMap<String, Tensor>) -> Self {
         Graph(layers.iter().map(|layer| Node::new(layer, views)).collect())
     }
 
-    pub(super) fn forward(&self, input: &Tensor, mut pass: Pass) -> Result<Tensor, EngineError> {
+    pub(crate) fn forward(&self, input: &Tensor, mut pass: Pass) -> Result<Tensor, EngineError> {
         let Some((first, rest)) = self.0.split_first() else {
             return Ok(input.shallow_clone());
         };
         let mut x = first.run(input, &mut pass)?;
         // From here on the channels of a place lie side by side: so convolutions, norms and sums of nearly all nets take less
         // time. Of one channel there would be nothing to say, so it is done after the first layer.
-        if first.suits_channels_last() {
+        if first.suits_channels_last() && rest.iter().all(Node::bears_channels_last) {
             x = x
                 .f_permute([0, 2, 3, 1])?
                 .f_contiguous()?
@@ -91,7 +105,11 @@ fn run(nodes: &[Node], mut x: Tensor, pass: &mut Pass) -> Result<Tensor, TchErro
     for node in nodes {
         x = match node {
             // No layer before needs its own result to go back.
-            Node::Activation(Activation::Relu) => x.f_relu_()?,
+            Node::Activation(Activation::Relu) => {
+                let made = x.f_relu_()?;
+                pass.show(Activation::Relu, &made)?;
+                made
+            }
             _ => node.run(&x, pass)?,
         };
     }
@@ -155,6 +173,20 @@ impl Node {
         }
     }
 
+    /// Whether no window of it slides over fewer channels than that; what scales channels has one place only.
+    fn bears_channels_last(&self) -> bool {
+        let all = |graph: &Graph| graph.0.iter().all(Node::bears_channels_last);
+        match self {
+            Node::Convolution { weight, groups, .. } => {
+                let size = weight.size();
+                size[0].min(size[1] * groups) >= CHANNELS_LAST_MIN
+            }
+            Node::Sum { body, shortcut, .. } => all(body) && shortcut.as_ref().is_none_or(all),
+            Node::Shuffle { left, right } => left.as_ref().is_none_or(all) && all(right),
+            _ => true,
+        }
+    }
+
     fn run(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor, TchError> {
         match self {
             Node::Convolution {
@@ -175,16 +207,20 @@ impl Node {
                 momentum,
             } => {
                 let (weight, bias, mean, variance) = (Some(weight), Some(bias), Some(mean), Some(variance));
-                let train = matches!(pass, Pass::Train(_));
+                let train = !matches!(pass, Pass::Evaluate);
                 x.f_batch_norm(weight, bias, mean, variance, train, *momentum, *epsilon, true)
             }
-            Node::Activation(activation) => match activation {
-                Activation::Relu => x.f_relu(),
-                Activation::HardSwish => x.f_hardswish(),
-                Activation::Silu => x.f_silu(),
-                Activation::Sigmoid => x.f_sigmoid(),
-                Activation::HardSigmoid => x.f_hardsigmoid(),
-            },
+            Node::Activation(activation) => {
+                let made = match activation {
+                    Activation::Relu => x.f_relu(),
+                    Activation::HardSwish => x.f_hardswish(),
+                    Activation::Silu => x.f_silu(),
+                    Activation::Sigmoid => x.f_sigmoid(),
+                    Activation::HardSigmoid => x.f_hardsigmoid(),
+                }?;
+                pass.show(*activation, &made)?;
+                Ok(made)
+            }
             Node::MaxPool(window) => {
                 let (side, stride) = ([window.side.into(); 2], [window.stride.into(); 2]);
                 x.f_max_pool2d(side, stride, [window.padding.into(); 2], [1; 2], false)

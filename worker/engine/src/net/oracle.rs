@@ -51,7 +51,7 @@ fn made_up(name: &str, count: i64) -> impl Iterator<Item = f64> + use<> {
     })
 }
 
-fn filled(variable: &Variable) -> Vec<f32> {
+pub(crate) fn filled(variable: &Variable) -> Vec<f32> {
     let Variable { name, shape, .. } = variable;
     let values = made_up(name, len(variable));
     let around_one = name.ends_with("running_var") || name.ends_with("weight");
@@ -63,7 +63,7 @@ fn filled(variable: &Variable) -> Vec<f32> {
     values.map(|x| value(x) as f32).collect()
 }
 
-fn images(shape: [i64; 4]) -> Tensor {
+pub(crate) fn images(shape: [i64; 4]) -> Tensor {
     let values = made_up("images", shape.iter().product()).map(|x| (x * 3_f64.sqrt()) as f32);
     Tensor::from_slice(&values.collect::<Vec<f32>>()).view(shape)
 }

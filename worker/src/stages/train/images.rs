@@ -64,7 +64,7 @@ impl Held {
 
 impl ImageCache {
     /// The splits of a training, and what is told of their reading.
-    pub(super) fn feeds(
+    pub(in crate::stages) fn feeds(
         &mut self,
         base: &Base,
         manifest: &Manifest,

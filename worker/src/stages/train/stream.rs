@@ -14,7 +14,7 @@ pub(super) type Reader = Arc<dyn Fn(&[Range<u32>]) -> Result<Vec<i16>, Failure> 
 
 /// What the reading of a training's images tells those outside.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(in crate::stages) struct Shared {
     bytes_read: AtomicU64,
     failure: Mutex<Option<Failure>>,
 }
@@ -26,7 +26,7 @@ impl Shared {
     }
 
     /// Why the images could not be read on, if that is why the training ended.
-    pub(super) fn failure(&self) -> Option<Failure> {
+    pub(in crate::stages) fn failure(&self) -> Option<Failure> {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.take()
     }
