@@ -10,10 +10,15 @@ use imgcalc_shared::task::{Input, Task};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A bucket that the small build does not sample.
-const UNSAMPLED: u16 = 5;
-/// One that it does.
+/// A bucket that the small build samples: an end.
 const SAMPLED: u16 = 0;
+
+/// The first that it does not.
+fn unsampled() -> u16 {
+    let (_, answer) = done(&build());
+    let at = answer.buckets.iter().position(|bucket| bucket.round.is_none());
+    at.unwrap() as u16
+}
 
 fn refined(asked: &[(u16, Option<u16>)]) -> Build {
     let mut build = build();
@@ -50,32 +55,43 @@ fn rounds(plan: &Plan) -> Vec<String> {
 
 #[test]
 fn a_refinement_is_a_round_after_the_chains_and_its_bucket_is_measured_then() {
+    let unsampled = unsampled();
     let (plain, before) = done(&build());
-    let facts = &before.buckets[usize::from(UNSAMPLED)];
+    let facts = &before.buckets[usize::from(unsampled)];
     assert_eq!(
         (facts.round, facts.trained, facts.best_measured),
         (None, 0, None),
         "not sampled"
     );
 
-    let build = refined(&[(UNSAMPLED, None)]);
+    let build = refined(&[(unsampled, None)]);
     assert_eq!(build.id(), super::build().id());
     let (plan, answer) = done(&build);
     let (old, new) = (rounds(&plain), rounds(&plan));
     assert_eq!(new[..old.len()], old[..], "what was there is as it was");
     assert_eq!(new.len(), old.len() + 1);
+    let mut inside = plan
+        .findings
+        .buckets
+        .as_ref()
+        .unwrap()
+        .formats(usize::from(unsampled))
+        .to_vec();
+    inside.sort_by(|a, b| a.density_order(*b));
+    let inside: Vec<String> = inside.iter().map(Format::to_string).collect();
     assert_eq!(
         new[old.len()],
-        "5: 1x1-b8-k8-q100 1x1-b8-k5-q50 1x1-b8-k1-q20 2x2-r-b8-k5-q50 4x4-b8-k8-q100 4x4-b8-k5-q50"
+        format!("5: {}", inside.join(" ")),
+        "all of it, densest first"
     );
-    let facts = &answer.buckets[usize::from(UNSAMPLED)];
+    let facts = &answer.buckets[usize::from(unsampled)];
     assert_eq!(
         (facts.round, facts.refined, facts.trained),
         (Some(5), Some(5), facts.formats)
     );
     assert!(facts.best_measured.is_some());
     let inside = answer.candidates.iter();
-    let mut inside = inside.filter(|candidate| candidate.bucket == usize::from(UNSAMPLED));
+    let mut inside = inside.filter(|candidate| candidate.bucket == usize::from(unsampled));
     assert!(inside.all(|candidate| candidate.measured));
     // The performance model learns from it.
     let predicted = |answer: &Answer| -> Vec<_> {
@@ -94,6 +110,7 @@ fn a_refinement_is_a_round_after_the_chains_and_its_bucket_is_measured_then() {
 
 #[test]
 fn so_many_formats_are_those_trained_before_and_more_spread_over_what_is_left() {
+    let unsampled = unsampled();
     let trained = |asked: &[(u16, Option<u16>)], bucket: u16| -> BTreeSet<Format> {
         let build = refined(asked);
         let (plan, _) = done(&build);
@@ -115,12 +132,13 @@ fn so_many_formats_are_those_trained_before_and_more_spread_over_what_is_left() 
     let all = trained(&[(SAMPLED, Some(4)), (SAMPLED, Some(999))], SAMPLED);
     assert_eq!(all.len(), 6);
     assert_eq!(trained(&[(SAMPLED, Some(4)), (SAMPLED, None)], SAMPLED), all);
-    assert_eq!(trained(&[(UNSAMPLED, Some(1))], UNSAMPLED).len(), 1);
+    assert_eq!(trained(&[(unsampled, Some(1))], unsampled).len(), 1);
 }
 
 #[test]
 fn what_is_expected_holds_refinements_before_their_round_is_decided() {
-    let build = refined(&[(UNSAMPLED, None), (6, Some(2))]);
+    let unsampled = unsampled();
+    let build = refined(&[(unsampled, None), (unsampled + 1, Some(2))]);
     let (end, mut known) = run(&build, |_| 0, |_| false);
     let profiles = end.tasks.iter().filter(|planned| planned.task.is_profile());
     let profiles: BTreeSet<_> = profiles.map(|planned| planned.id).collect();
@@ -139,13 +157,14 @@ fn what_is_expected_holds_refinements_before_their_round_is_decided() {
 
 #[test]
 fn only_the_builds_own_strategy_refines_and_strategies_are_compared_without_it() {
+    let unsampled = unsampled();
     let compared = Build {
         compared: vec![Strategy::Scratch],
         ..build()
     };
     let mut more = compared.clone();
     assert!(more.amend(&Amendment::Refine {
-        bucket: UNSAMPLED,
+        bucket: unsampled,
         formats: None
     }));
     let ((plain, before), (plan, after)) = (done(&compared), done(&more));
