@@ -1,5 +1,6 @@
 //! The verbs of `imgcalc`. Stdout is data, progress and hints go to stderr.
 
+mod amend;
 mod answer;
 mod at;
 mod build;
@@ -7,6 +8,7 @@ mod certs;
 mod data_dir;
 mod direct;
 mod explore;
+mod extend;
 mod group;
 mod logs;
 mod look;
@@ -58,6 +60,8 @@ enum Verb {
     Explore(explore::Args),
     /// Train formats of a bucket of a build, so that its accuracy is measured where it was predicted.
     Refine(refine::Args),
+    /// Let the search of a build go on with a larger budget.
+    Extend(extend::Args),
     /// Write a build's report: one HTML file with plots.
     Report(answer::ReportArgs),
     /// List builds.
@@ -168,6 +172,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Plan(arguments) => plan::run(arguments).await?,
             Verb::Explore(arguments) => explore::run(arguments, &at).await?,
             Verb::Refine(arguments) => return refine::run(arguments, &at).await,
+            Verb::Extend(arguments) => return extend::run(arguments, &at).await,
             Verb::Report(arguments) => answer::report(arguments, &at).await?,
             Verb::Ls(arguments) => look::ls(arguments, &at).await?,
             Verb::Status(arguments) => look::status(arguments, &at).await?,

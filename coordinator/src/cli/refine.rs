@@ -1,17 +1,13 @@
 //! `imgcalc refine`: the trainings that turn a bucket's prediction into a measurement.
 
+use super::amend::{Came, HowArgs, amend};
 use super::at::At;
-use super::build::Here;
-use super::group::Client;
 use super::output::{self, percent};
-use super::source::Source;
-use super::{answer, submit, units};
+use super::{answer, units};
 use crate::ledger::BuildPhase;
 use crate::plan::{Plan, Stage};
 use crate::view::BuildView;
 use anyhow::bail;
-use imgcalc_proto::to_wire;
-use imgcalc_proto::v1::AmendRequest;
 use imgcalc_shared::build::Amendment;
 use imgcalc_shared::explore::{Answer, Candidate};
 use serde_json::json;
@@ -29,12 +25,8 @@ pub(super) struct Args {
     /// as in a sampled bucket].
     #[arg(long, value_name = "N|all")]
     formats: Option<Formats>,
-    /// Local workers, where no coordinator runs.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    workers: u16,
-    /// Where coordinators run: watch until it is over, and print the answer. Ctrl-C stops the watching, not the build.
-    #[arg(long, short)]
-    wait: bool,
+    #[command(flatten)]
+    how: HowArgs,
     /// Print what changed as JSON.
     #[arg(long)]
     json: bool,
@@ -67,40 +59,10 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
     let id = source.find(Some(&arguments.build)).await?;
     let before = source.view(&id).await?;
     let amendment = amendment(&before, &arguments)?;
-    let over = matches!(before.phase, BuildPhase::Ended { .. });
-    let after = match source {
-        _ if over && before.build.amendments.contains(&amendment) => Some(before.clone()),
-        Source::Running(mut group) => {
-            let ask = |mut client: Client| {
-                let request = AmendRequest {
-                    build: id.to_string(),
-                    amendment_json: to_wire(&amendment),
-                };
-                async move { client.amend(request).await }
-            };
-            let known = group.ask(ask).await?.known;
-            let words = if known { "asked for before" } else { "asked for" };
-            eprintln!("{amendment} of build {id}: {words}");
-            if !arguments.wait {
-                output::print(&id.to_string());
-                eprintln!("watch it: imgcalc status {id} {}", at.flag());
-                return Ok(ExitCode::SUCCESS);
-            }
-            submit::watched(&mut Source::Running(group), &id).await?
-        }
-        Source::Lying(_) => {
-            let here = Here::open(&at.data_dir, &format!("imgcalc refine {id}")).await?;
-            here.peer.amend(id.clone(), amendment.clone()).await?;
-            eprintln!(
-                "training {amendment} of build {id} in {}",
-                at.data_dir.0.display()
-            );
-            let done = here.go_on(&id, arguments.workers, before.build.threads).await?;
-            done.map(|view| *view)
-        }
-    };
-    let Some(after) = after else {
-        return Ok(ExitCode::from(130));
+    let after = match amend(source, &before, &amendment, "refine", &arguments.how, at).await? {
+        Came::Over(after) => after,
+        Came::Asked => return Ok(ExitCode::SUCCESS),
+        Came::Interrupted => return Ok(ExitCode::from(130)),
     };
     changed(&before, &after, arguments.bucket, arguments.json)?;
     if arguments.json {
