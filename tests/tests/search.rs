@@ -51,7 +51,7 @@ fn search(status: &Value) -> Value {
 #[test]
 fn a_search_is_shown_explained_drawn_and_goes_on_with_more_budget() {
     let sandbox = Sandbox::new();
-    sandbox.import_fashion("base", 128);
+    sandbox.import_fashion("base", 160);
     let spec = sandbox.spec("spec.toml", &searching("name = \"asha\", eta = 3", 6));
     let answer = sandbox
         .built("data", &spec, &["--json", "--report", "report.html"])
@@ -110,7 +110,7 @@ fn a_search_is_shown_explained_drawn_and_goes_on_with_more_budget() {
 #[test]
 fn a_population_takes_over_weights_and_says_so() {
     let sandbox = Sandbox::new();
-    sandbox.import_fashion("base", 128);
+    sandbox.import_fashion("base", 160);
     let spec = searching("name = \"pbt\", population = 5, interval = 3", 5);
     let spec = sandbox.spec("spec.toml", &spec);
     assert_eq!(
@@ -139,7 +139,7 @@ fn a_population_takes_over_weights_and_says_so() {
 fn assert_kills_change_nothing(spec: &Spec, what: impl Fn(&Value) -> Value) {
     let sandbox = Sandbox::new();
     for base in ["base", "base-again"] {
-        sandbox.import_fashion(base, 128);
+        sandbox.import_fashion(base, 160);
     }
     profile::made_up(&sandbox, spec, "profile");
     let calm = sandbox.spec("calm.toml", spec);
@@ -207,7 +207,7 @@ fn embedding() -> Spec {
 #[test]
 fn formats_are_found_by_embedding_verified_and_explained() {
     let sandbox = Sandbox::new();
-    sandbox.import_fashion("base", 128);
+    sandbox.import_fashion("base", 160);
     let spec = sandbox.spec("spec.toml", &embedding());
     let answer = sandbox
         .built("data", &spec, &["--json", "--report", "report.html"])
@@ -258,7 +258,7 @@ fn an_embedding_ends_alike_whatever_is_killed() {
 #[test]
 fn what_no_search_can_be_is_refused_before_any_work() {
     let sandbox = Sandbox::new();
-    sandbox.import_fashion("base", 128);
+    sandbox.import_fashion("base", 160);
     let asha = || searching("name = \"asha\", eta = 3", 6);
     for (spec, said) in [
         (asha().with("training.epochs", 9).with("search.hyper", table("algorithm = { name = \"asha\" }\nbudget = {}\n[parameters]\nmomentum = { linear = [0.1, 0.2] }")), "search.hyper.budget = {}: would never end"),
