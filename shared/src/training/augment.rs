@@ -89,7 +89,10 @@ mod tests {
         ] {
             let augment: Augment = serde_json::from_str(&format!(r#"{{"{field}":0.1}}"#)).unwrap();
             assert!(!augment.is_none(), "{field}");
-            let on = augment.strengths().into_iter().filter(|(_, strength)| *strength != 0.0);
+            let on = augment
+                .strengths()
+                .into_iter()
+                .filter(|(_, strength)| *strength != 0.0);
             assert!(on.eq([(field, 0.1)]), "{field}");
         }
     }

@@ -49,7 +49,10 @@ pub(super) fn training(spec: &TrainingSpec, build: &Build) -> String {
 
 /// The augmentations that are on, if any.
 pub(super) fn augment(augment: &Augment) -> Option<String> {
-    let on = augment.strengths().into_iter().filter(|(_, strength)| *strength > 0.0);
+    let on = augment
+        .strengths()
+        .into_iter()
+        .filter(|(_, strength)| *strength > 0.0);
     let words = |(field, strength): (&str, f64)| format!("{} {strength}", field.replace('_', " "));
     let on: Vec<String> = on.map(words).collect();
     (!on.is_empty()).then(|| on.join(", "))
