@@ -323,6 +323,11 @@ impl std::fmt::Display for Task {
                 input,
                 leg: Some(Leg { after, until }),
                 ..
+            } if after + 1 == *until => write!(f, "train {input}, epoch {until}"),
+            Task::Train {
+                input,
+                leg: Some(Leg { after, until }),
+                ..
             } => write!(f, "train {input}, epochs {} to {until}", after + 1),
             Task::Train {
                 input,

@@ -35,7 +35,8 @@ fn status(sandbox: &Sandbox, data_dir: &str) -> Value {
     assert_eq!(
         (&status["state"], &status["quarantined"]),
         (&json!("done"), &json!([])),
-        "{status}"
+        "{:.2000}",
+        status["search"].to_string()
     );
     status
 }

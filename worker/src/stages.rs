@@ -61,7 +61,7 @@ impl Context {
 pub struct Attempt<'a> {
     /// Fencing token: what the attempt writes beyond shared content lies under it.
     pub token: u64,
-    /// First weights, where the task starts from those of another.
+    /// First weights, where the task starts from those of another; where it goes on from another, the state of that.
     pub weights: Option<&'a ObjectRef>,
 }
 

@@ -2,123 +2,12 @@
 
 mod agent_support;
 
-use agent_support::process::Process;
-use agent_support::{PROGRAM, World, damage, measurement, wait_until};
+use agent_support::runner::Runner;
+use agent_support::{World, damage, measurement, wait_until};
 use imgcalc_shared::dataset::ObjectRef;
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId, Trained};
-use imgcalc_worker::data::Account;
-use imgcalc_worker::runner::protocol::{self, Event, Job, LINE_BYTES_MAX, Request};
-use rustix::process::Signal;
-use std::io::{BufReader, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-
-struct Runner {
-    process: Process,
-    stdin: Option<ChildStdin>,
-    stdout: BufReader<ChildStdout>,
-    /// Of the last job, as it was told last.
-    account: Account,
-}
-
-impl Runner {
-    fn start(base: &str) -> Runner {
-        Runner::with(base, "0")
-    }
-
-    /// With so many seconds between two checkpoints.
-    fn with(base: &str, checkpoint_seconds: &str) -> Runner {
-        let mut process = Process::start(
-            Command::new(PROGRAM)
-                .args([
-                    "runner",
-                    "--threads",
-                    "1",
-                    "--checkpoint-seconds-min",
-                    checkpoint_seconds,
-                    "--base",
-                    base,
-                ])
-                .env("OMP_WAIT_POLICY", "PASSIVE")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped()),
-        );
-        Runner {
-            stdin: process.child.stdin.take(),
-            stdout: BufReader::new(process.child.stdout.take().unwrap()),
-            account: Account::default(),
-            process,
-        }
-    }
-
-    fn send(&mut self, bytes: &[u8]) {
-        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
-    }
-
-    fn ask(&mut self, request: &Request) {
-        protocol::write_line(self.stdin.as_mut().unwrap(), request).unwrap();
-    }
-
-    fn job(&mut self, task: &Task, token: u64) {
-        self.ask(&Request::Job(Box::new(Job {
-            task: task.clone(),
-            token,
-            weights: None,
-        })));
-    }
-
-    /// The next event that is not about bytes.
-    fn next(&mut self) -> Event {
-        loop {
-            let event = protocol::read_line(&mut self.stdout).unwrap();
-            match event.expect("an event").unwrap() {
-                Event::Account(account) => self.account = account,
-                event => return event,
-            }
-        }
-    }
-
-    /// The event that ends the job.
-    fn end_of_job(&mut self) -> Event {
-        loop {
-            match self.next() {
-                Event::Progress(_) => {}
-                end => return end,
-            }
-        }
-    }
-
-    fn trained(&mut self) -> Trained {
-        match self.end_of_job() {
-            Event::Done {
-                outcome: Outcome::Train(trained),
-            } => trained,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn failed(&mut self) -> (FailureClass, String) {
-        match self.end_of_job() {
-            Event::Failed { class, message } => (class, message),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Ends it by the end of stdin; what it wrote to stderr.
-    fn close(self) -> String {
-        let (status, log) = self.end();
-        // It kills itself if it does not end in half a second, for which a slow machine is reason enough.
-        let killed = status.signal() == Some(Signal::KILL.as_raw());
-        assert!(status.success() || killed, "{status}: {log}");
-        log
-    }
-
-    fn end(mut self) -> (ExitStatus, String) {
-        self.stdin = None;
-        self.process.end()
-    }
-}
+use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId};
+use imgcalc_worker::runner::protocol::{Event, LINE_BYTES_MAX, Request};
 
 #[test]
 fn garbage_and_lines_without_end_are_answered_and_the_next_job_is_done() {
@@ -309,14 +198,7 @@ fn columns_in_memory_serve_the_next_link_and_weights_are_checked_before_use() {
     };
     *start = Start::Weights(first.id());
     *input = imgcalc_shared::task::Input::Format("1x1-b8-k1-q20".parse().unwrap());
-    let ask = |runner: &mut Runner, task: &Task, weights: Option<ObjectRef>| {
-        runner.ask(&Request::Job(Box::new(Job {
-            task: task.clone(),
-            token: 2,
-            weights,
-        })));
-    };
-    ask(&mut runner, &link, Some(root.weights.clone()));
+    runner.job_from(&link, 2, Some(&root.weights));
     assert_eq!(
         runner.trained().bytes_read,
         0,
@@ -327,13 +209,13 @@ fn columns_in_memory_serve_the_next_link_and_weights_are_checked_before_use() {
         unreachable!()
     };
     *input = imgcalc_shared::task::Input::Format("1x1-b8-k2-q50".parse().unwrap());
-    ask(&mut runner, &link, None);
+    runner.job(&link, 2);
     assert_eq!(runner.failed().0, FailureClass::Application);
     let altered = ObjectRef {
         digest: Digest::of(b"other"),
         ..root.weights
     };
-    ask(&mut runner, &link, Some(altered.clone()));
+    runner.job_from(&link, 2, Some(&altered));
     let (class, message) = runner.failed();
     assert_eq!(class, FailureClass::BadData);
     assert!(message.contains(&altered.key), "{message}");

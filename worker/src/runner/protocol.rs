@@ -34,7 +34,7 @@ pub struct Job {
     pub task: Task,
     /// Fencing token: what the job writes lies under it.
     pub token: u64,
-    /// First weights, where the task starts from those of another.
+    /// First weights, where the task starts from those of another; where it goes on from another, the state of that.
     pub weights: Option<ObjectRef>,
 }
 

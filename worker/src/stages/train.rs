@@ -10,10 +10,9 @@ use super::{Attempt, Context, Observer, Progress, definition};
 use crate::data::{Base, dataset, nets};
 use crate::failure::Failure;
 use bytes::Bytes;
-use imgcalc_engine::{Definition, EngineError, Feeds, Init, Place, Wish};
+use imgcalc_engine::{Course, Definition, EngineError, Feeds, Init, Place, Wish};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, Trained};
-use imgcalc_shared::training::Hyper;
 use std::sync::Arc;
 use std::time::Instant;
 use stream::Shared;
@@ -42,12 +41,10 @@ pub(super) fn run(
         hyper,
         start,
         threads,
-        leg: None,
+        leg,
     } = task
     else {
-        return Err(Failure::application(format!(
-            "{task} is no training that is whole"
-        )));
+        return Err(Failure::application(format!("{task} is no training")));
     };
     let begin = Instant::now();
     // The task says how many: with another number the sums would differ.
@@ -63,16 +60,21 @@ pub(super) fn run(
         observer,
         checkpoints,
         read: read.clone(),
-        epochs: hyper.epochs,
+        until: leg.map_or(hyper.epochs, |leg| leg.until),
         epoch: (0, None),
     };
     let net = definition::of(&context.base, net)?;
     let first = || first_weights(&context.base, start, attempt);
-    let (trained, batch_size) = train(&net, hyper, &mut feeds, first, &mut watch)
+    let course = Course { hyper, leg: *leg };
+    let (trained, batch_size) = train(&net, course, &mut feeds, first, &mut watch)
         .map_err(|failure| read.failure().unwrap_or(failure))?;
     let key = keys::weights(id, attempt.token, &Digest::of(&trained.weights));
     // Its checkpoints stay: until its result is committed, they are what a lost one is got back from.
     let weights = context.base.put(&key, trained.weights)?;
+    let state = trained.state.map(|state| {
+        let key = keys::state(id, attempt.token, &Digest::of(&state));
+        context.base.put(&key, state)
+    });
     let curve = trained
         .curve
         .iter()
@@ -90,21 +92,25 @@ pub(super) fn run(
         bytes_read: read.bytes_read(),
         seconds: begin.elapsed().as_secs_f64(),
         batch_halved_to: (batch_size < hyper.batch_size).then_some(batch_size),
-        state: None,
+        state: state.transpose()?,
     }))
 }
 
 /// Trains; where memory does not suffice for a batch nobody chose, with half of it. Says the batch it trained with.
 fn train(
     net: &Definition,
-    hyper: &Hyper,
+    course: Course,
     feeds: &mut Feeds,
     first: impl Fn() -> Result<First, Failure>,
     watch: &mut Watch,
 ) -> Result<(imgcalc_engine::Trained, u32), Failure> {
-    let mut hyper = hyper.clone();
+    let mut hyper = course.hyper.clone();
     loop {
-        match train_at(net, &hyper, feeds, &first, watch) {
+        let course = Course {
+            hyper: &hyper,
+            ..course
+        };
+        match train_at(net, course, feeds, &first, watch) {
             Err(failure)
                 if failure.class == FailureClass::OutOfMemory
                     && hyper.batch_auto
@@ -125,7 +131,7 @@ fn train(
 /// Trains from the newest checkpoint that is intact, or from the start, for which `first` gives the weights.
 fn train_at(
     net: &Definition,
-    hyper: &Hyper,
+    course: Course,
     feeds: &mut Feeds,
     first: impl Fn() -> Result<First, Failure>,
     watch: &mut Watch,
@@ -146,7 +152,7 @@ fn train_at(
             }
         };
         tracing::info!(object = key, "goes on from a checkpoint");
-        match imgcalc_engine::train_on(net, hyper, feeds, Init::Scratch, Some(&bytes), watch) {
+        match imgcalc_engine::train_on(net, course, feeds, Init::Scratch, Some(&bytes), watch) {
             Err(EngineError::BadCheckpoint(reason)) => {
                 tracing::warn!(object = key, "cannot go on from a checkpoint: {reason}");
             }
@@ -158,8 +164,9 @@ fn train_at(
         First::Scratch => Init::Scratch,
         First::Weights(bytes) => Init::Weights(bytes),
         First::File(bytes) => Init::File(bytes),
+        First::State(bytes) => Init::State(bytes),
     };
-    Ok(imgcalc_engine::train_on(net, hyper, feeds, init, None, watch)?)
+    Ok(imgcalc_engine::train_on(net, course, feeds, init, None, watch)?)
 }
 
 /// Where a training starts, with the bytes that takes.
@@ -167,6 +174,7 @@ enum First {
     Scratch,
     Weights(Bytes),
     File(Bytes),
+    State(Bytes),
 }
 
 fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<First, Failure> {
@@ -174,7 +182,10 @@ fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<First, 
         (Start::Scratch, _) => Ok(First::Scratch),
         (Start::File(digest), _) => nets::load_weights(base, digest).map(First::File),
         (Start::Weights(_), Some(object)) => base.get_verified(object).map(First::Weights),
-        (Start::State(_), _) => Err(Failure::application("a whole training goes on from no state")),
+        (Start::State(_), Some(object)) => base.get_verified(object).map(First::State),
+        (Start::State(from), None) => Err(Failure::application(format!(
+            "the training goes on from the state of task {from}, but the assignment does not say where that is"
+        ))),
         (Start::Weights(from), None) => Err(Failure::application(format!(
             "the training starts from the weights of task {from}, but the assignment does not say where they are"
         ))),
@@ -186,7 +197,8 @@ struct Watch<'a> {
     observer: &'a mut dyn Observer,
     checkpoints: Checkpoints,
     read: Arc<Shared>,
-    epochs: u32,
+    /// Epochs of the whole training that are done when the task is.
+    until: u32,
     /// Epochs done and the accuracy after the last of them.
     epoch: (u32, Option<f64>),
 }
@@ -226,7 +238,7 @@ impl imgcalc_engine::Observer for Watch<'_> {
             };
         }
         // The last is always written: a training that ended is not redone when its result is lost with its worker.
-        match place.epoch == self.epochs || self.checkpoints.is_due(place) {
+        match place.epoch == self.until || self.checkpoints.is_due(place) {
             true => Wish::Checkpoint,
             false => Wish::GoOn,
         }

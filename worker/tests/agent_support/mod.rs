@@ -5,6 +5,7 @@ pub mod agent;
 pub mod coordinator;
 pub mod held;
 pub mod process;
+pub mod runner;
 
 #[path = "../data_support/mod.rs"]
 mod data_support;
@@ -91,6 +92,11 @@ impl World {
     /// Keys of the weights of a task.
     pub fn weights(&self, task: &Task) -> Vec<String> {
         self.objects(task, "/weights-")
+    }
+
+    /// Keys of the states of a leg.
+    pub fn states(&self, task: &Task) -> Vec<String> {
+        self.objects(task, "/state-")
     }
 
     fn objects(&self, task: &Task, part: &str) -> Vec<String> {

@@ -4,9 +4,10 @@
 //!     checkpoint-<epoch>.safetensors           between two epochs
 //!     checkpoint-<epoch>-<step>.safetensors    so many steps into the epoch after it
 //!     weights-<BLAKE3 of the object>.safetensors
+//!     state-<BLAKE3 of the object>.safetensors    where a leg ends: what another training can go on from
 //! ```
 //!
-//! Weights carry their digest in their name: that they are there and what they are can be told without reading them.
+//! Weights and states carry their digest in their name: that they are there and what they are can be told without reading them.
 
 use imgcalc_engine::Place;
 use imgcalc_shared::digest::Digest;
@@ -31,6 +32,11 @@ pub(super) fn checkpoint(task: TaskId, token: u64, place: Place) -> String {
 /// Of the weights a training ends with.
 pub(super) fn weights(task: TaskId, token: u64, digest: &Digest) -> String {
     format!("{}/weights-{digest}{END}", attempt(task, token))
+}
+
+/// Of the state a leg ends with.
+pub(super) fn state(task: TaskId, token: u64, digest: &Digest) -> String {
+    format!("{}/state-{digest}{END}", attempt(task, token))
 }
 
 /// How far the checkpoint of this key is and which attempt wrote it, if it is one of the task's.
@@ -69,8 +75,9 @@ mod tests {
             assert_eq!(place_and_token(task, &key), Some((place, 9)), "{key}");
             assert_eq!(place_and_token(TaskId(Digest::of(b"other")), &key), None);
         }
-        let key = weights(task, 9, &Digest::of(b"w"));
-        assert!(place_and_token(task, &key).is_none(), "{key}");
+        for key in [weights, state].map(|key| key(task, 9, &Digest::of(b"w"))) {
+            assert!(place_and_token(task, &key).is_none(), "{key}");
+        }
         for odd in [
             "checkpoint-x",
             "checkpoint-1-",
