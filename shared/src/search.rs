@@ -23,6 +23,9 @@
 //!
 //! With several slots the last three look at the results that came so far: where a budget made a slot wait, a later
 //! decision knows more than it would have. Of Hyperband a limit of epochs can cut off another trial than it would have.
+//!
+//! A search over nets chooses from a [`NetSpace`]: at random, by what untrained nets promise, or by a [`Predictor`] of those
+//! trained so far. [`NetSpace::candidates`] says which nets to look at, [`NetSpace::propose`] which of them to train.
 
 mod algorithm;
 mod check;
