@@ -44,7 +44,7 @@ demo: build
 # What passes once passes again: other seeds are for `make faults` and `make simulate`.
 test: export IMGCALC_TEST_SEED := $(or $(IMGCALC_TEST_SEED),2)
 test: setup-test
-	cargo build --bins
+# Of packages with integration tests the programs are built too, before any test runs.
 	cargo test --workspace --no-fail-fast
 
 faults: setup-test

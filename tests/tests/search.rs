@@ -227,7 +227,8 @@ fn formats_are_found_by_embedding_verified_and_explained() {
         recommended.len() >= 4,
         "one for each bucket at least: {recommended:?}"
     );
-    (trained.sort(), recommended.sort());
+    trained.sort();
+    recommended.sort();
     assert_eq!(trained, recommended);
     let said = sandbox.ask("data", &["explain", "tiny"]).ok().stdout;
     assert!(

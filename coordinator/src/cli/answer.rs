@@ -123,6 +123,14 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
         ">space",
     ];
     output::table(&headings, rows);
+    if let Some(best) = answer.hyper.as_ref().and_then(|search| search.best.as_ref()) {
+        let accuracy = percent(Some(best.accuracy));
+        output::print("");
+        output::print(&format!(
+            "best of the search: {accuracy} of {} after {} epochs, with {}",
+            best.trial, best.epochs, best.point
+        ));
+    }
     for missing in &answer.missing {
         eprintln!(
             "missing: {missing} failed; `imgcalc logs {}` tells why",

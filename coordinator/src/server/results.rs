@@ -1,4 +1,4 @@
-//! Looks whether the weights that a result names are there, before it is committed. Their bytes are not read: the
+//! Looks whether the weights and the state that a result names are there, before it is committed. Their bytes are not read: the
 //! object's name carries its digest, its length is asked for, and whoever reads it compares the content.
 
 use futures::StreamExt;
@@ -30,23 +30,32 @@ impl Results {
         let Outcome::Train(trained) = outcome else {
             return Ok(None);
         };
-        let weights = &trained.weights;
-        let digest = weights.digest.to_string();
-        if !weights.key.contains(&digest) {
-            let what = format!("the weights {} do not carry the digest {digest}", weights.key);
-            return Ok(Some(what));
+        let named = std::iter::once(("weights", &trained.weights));
+        for (what, object) in named.chain(trained.state.iter().map(|state| ("state", state))) {
+            if let Some(wrong) = self.missing_object(base, what, object).await {
+                return Ok(Some(wrong));
+            }
         }
-        let Some((store, prefix)) = self.store(base) else {
-            return Ok(None);
-        };
-        match tokio::time::timeout(LOOK_MAX, look(&*store, &prefix, weights)).await {
-            Ok(found) => Ok(found.map(|what| format!("{what} (base {base})"))),
+        Ok(None)
+    }
+
+    async fn missing_object(&self, base: &str, what: &str, object: &ObjectRef) -> Option<String> {
+        let digest = object.digest.to_string();
+        if !object.key.contains(&digest) {
+            return Some(format!(
+                "the {what} {} does not carry the digest {digest}",
+                object.key
+            ));
+        }
+        let (store, prefix) = self.store(base)?;
+        match tokio::time::timeout(LOOK_MAX, look(&*store, &prefix, what, object)).await {
+            Ok(found) => found.map(|wrong| format!("{wrong} (base {base})")),
             Err(_) => {
                 tracing::debug!(
                     base,
                     "the base does not answer in time; the result is taken unseen"
                 );
-                Ok(None)
+                None
             }
         }
     }
@@ -63,19 +72,19 @@ impl Results {
     }
 }
 
-async fn look(store: &dyn ObjectStore, prefix: &Key, weights: &ObjectRef) -> Option<String> {
-    let key = Key::from_iter(prefix.parts().chain(Key::from(weights.key.as_str()).parts()));
+async fn look(store: &dyn ObjectStore, prefix: &Key, what: &str, object: &ObjectRef) -> Option<String> {
+    let key = Key::from_iter(prefix.parts().chain(Key::from(object.key.as_str()).parts()));
     match store.head(&key).await {
-        Ok(found) if found.size == weights.bytes => None,
+        Ok(found) if found.size == object.bytes => None,
         Ok(found) => Some(format!(
-            "the weights {} have {} bytes, not {}",
-            weights.key, found.size, weights.bytes
+            "the {what} {} has {} bytes, not {}",
+            object.key, found.size, object.bytes
         )),
         // A base that this machine cannot see at all says nothing about one object in it.
         Err(object_store::Error::NotFound { .. }) => {
             let datasets = Key::from_iter(prefix.parts().chain(Key::from("datasets").parts()));
             let sees = store.list(Some(&datasets)).next().await;
-            matches!(sees, Some(Ok(_))).then(|| format!("the weights {} are not there", weights.key))
+            matches!(sees, Some(Ok(_))).then(|| format!("the {what} {} is not there", object.key))
         }
         Err(_) => None,
     }

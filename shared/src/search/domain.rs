@@ -198,6 +198,8 @@ impl std::fmt::Display for Value {
         match self {
             Value::Switch(yes) => yes.fmt(f),
             Value::Integer(whole) => whole.fmt(f),
+            // Few people count zeros.
+            Value::Real(real) if *real != 0.0 && real.abs() < 1e-3 => write!(f, "{real:e}"),
             Value::Real(real) => real.fmt(f),
             Value::Text(text) => f.pad(text),
         }

@@ -11,7 +11,7 @@ type Stretch = (TrialId, u32);
 fn result(salt: u64, decision: &Decision) -> Option<Vec<Report>> {
     let (trial, until) = (decision.trial().0, decision.until()?);
     let mixed = (u64::from(trial) * 31 + u64::from(until) + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    (mixed % 11 != 0).then(|| {
+    (!mixed.is_multiple_of(11)).then(|| {
         let score = (mixed % 17) as f64;
         vec![Report { at: until, score }]
     })
