@@ -54,6 +54,11 @@ fn a_search_is_shown_explained_drawn_and_goes_on_with_more_budget() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", 160);
     let spec = sandbox.spec("spec.toml", &searching("name = \"asha\", eta = 3", 6));
+    let plan = sandbox.imgcalc(&["plan", &spec, "--json"]).json();
+    assert!(
+        plan["trials"] == 6 && number(&plan, "trials_epochs") > 6.0,
+        "{plan}"
+    );
     let answer = sandbox
         .built("data", &spec, &["--json", "--report", "report.html"])
         .json();

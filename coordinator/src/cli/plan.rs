@@ -14,7 +14,7 @@ use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAcces
 use imgcalc_shared::space::Infeasible;
 use imgcalc_shared::spec::DatasetFacts;
 use imgcalc_shared::task::{
-    BatchTiming, Embedded, FormatVector, Outcome, Proxies, Start, Task, TaskId, Trained,
+    BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Proxies, Start, Task, TaskId, Trained,
 };
 use imgcalc_shared::training::Embedding;
 use serde_json::json;
@@ -58,6 +58,8 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     let families = profiles(|task| matches!(task, Task::ProfileAccess { .. }));
     let trainings = whole.progress(Stage::Chain).1;
     let compared = whole.progress(Stage::Compared).1;
+    let trials = whole.findings.hyper.as_ref().map(|found| &found.facts);
+    let embedding = whole.findings.embedding.as_ref();
     let critical = whole.critical_path(&build);
     let training = &file.spec.training;
     if arguments.json {
@@ -79,6 +81,9 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
             "trainings": trainings,
             "trainings_compared": compared,
             "segments": build.segments,
+            "trials": trials.map_or(0, |facts| facts.trials.len()),
+            "trials_epochs": trials.map_or(0, |facts| facts.epochs_spent),
+            "embedding_epochs": embedding.map(|facts| facts.cost_epochs),
             "trainings_in_sequence": critical.trainings,
             "cost_epochs_in_sequence": critical.cost,
             "cost_epochs": cost,
@@ -100,13 +105,16 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     output::print(&format!(
         "profile     {shapes} shapes to execute, {families} families to read and decode"
     ));
-    output::print(
-        &format!(
-            "buckets     {} of {} sampled ({:?})",
-            build.buckets_sampled, build.buckets, build.choice
-        )
-        .to_lowercase(),
-    );
+    match embedding {
+        Some(facts) => output::print(&format!("buckets     {}", words::embedding(&build, facts))),
+        None => output::print(
+            &format!(
+                "buckets     {} of {} sampled ({:?})",
+                build.buckets_sampled, build.buckets, build.choice
+            )
+            .to_lowercase(),
+        ),
+    }
     output::print(&format!("training    {}", words::training(training, &build)));
     if let Some(words) = words::augment(&build.scratch.augment) {
         output::print(&format!("augment     {words}"));
@@ -123,6 +131,9 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     output::print(&format!(
         "trainings   {trainings} of the chain{more}, 1 on pixels for the JPEG baseline"
     ));
+    if let Some(facts) = trials {
+        output::print(&format!("trials      {}", words::trials(facts)));
+    }
     output::print(&format!(
         "cost        about {cost:.0} epochs on pixels' size, brute force {brute_force:.0} ({:.0}× less)",
         brute_force / cost.max(f64::MIN_POSITIVE)
@@ -279,9 +290,22 @@ fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
             jacobian_covariance: 0.0,
             naswot: 0.0,
         }),
-        Task::Train { images, .. } => {
+        Task::Train {
+            images, hyper, leg, ..
+        } => {
             let cost = build.training_cost(task);
-            Outcome::Train(imagined_training(*images, cost / (1.0 + cost)))
+            let accuracy = cost / (1.0 + cost);
+            let trained = imagined_training(*images, accuracy);
+            let last = EpochPoint {
+                epoch: leg.map_or(hyper.epochs, |leg| leg.until),
+                loss: 0.0,
+                accuracy,
+            };
+            Outcome::Train(Trained {
+                state: leg.map(|_| trained.weights.clone()),
+                curve: vec![last],
+                ..trained
+            })
         }
         Task::Embed {
             formats, embedding, ..

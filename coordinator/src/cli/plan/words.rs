@@ -2,6 +2,8 @@
 
 use imgcalc_shared::build::Build;
 use imgcalc_shared::chain::Strategy;
+use imgcalc_shared::embedding::EmbeddingFacts;
+use imgcalc_shared::explore::SearchFacts;
 use imgcalc_shared::spec::{StartSpec, TrainingSpec};
 use imgcalc_shared::training::{Augment, Optimizer, Precision, Schedule};
 
@@ -45,6 +47,31 @@ pub(super) fn training(spec: &TrainingSpec, build: &Build) -> String {
         words += ", deterministic";
     }
     words
+}
+
+/// How formats are found without sampling.
+pub(super) fn embedding(build: &Build, facts: &EmbeddingFacts) -> String {
+    let verified = match &build.embedding {
+        Some(search) if search.verify => "and trained",
+        _ => "not trained",
+    };
+    format!(
+        "{}, in each a format recommended by embedding {verified}; the embedding costs {:.1} epochs on pixels' size",
+        build.buckets, facts.cost_epochs
+    )
+}
+
+/// What a search takes, as a rehearsal had it.
+pub(super) fn trials(facts: &SearchFacts) -> String {
+    format!(
+        "{} of {} ({} at once), about {} epochs of at most {} each, on {}",
+        facts.trials.len(),
+        facts.algorithm,
+        facts.parallel,
+        facts.epochs_spent,
+        facts.epochs.max,
+        facts.format
+    )
 }
 
 /// The augmentations that are on, if any.

@@ -2,7 +2,7 @@ use super::*;
 use std::collections::BTreeMap;
 
 /// Every method of the wire and who is meant to call it, as a person would write it down.
-const CALLERS: [(&str, &[Role]); 17] = [
+const CALLERS: [(&str, &[Role]); 18] = [
     ("Workers/Register", &[Role::Worker]),
     ("Workers/Lease", &[Role::Worker]),
     ("Workers/Progress", &[Role::Worker]),
@@ -11,6 +11,7 @@ const CALLERS: [(&str, &[Role]); 17] = [
     ("Workers/Leave", &[Role::Worker]),
     ("Builds/Submit", &[Role::Client]),
     ("Builds/Direct", &[Role::Client]),
+    ("Builds/Amend", &[Role::Client]),
     ("Builds/Retry", &[Role::Client]),
     ("Builds/Drain", &[Role::Client]),
     ("Builds/Adopt", &[Role::Client]),
