@@ -2,8 +2,9 @@
 
 use super::rungs::{brackets, levels};
 use super::{Algorithm, Halving, Search};
+use crate::training::Hyper;
 
-const EPOCHS_MAX: u32 = 100_000;
+const EPOCHS_MAX: u32 = Hyper::EPOCHS_MAX;
 const ETA_MAX: u32 = 16;
 const GRID_MAX: u64 = 65_536;
 /// A population smaller than that has no fifth to replace.

@@ -3,10 +3,6 @@
 use super::Augment;
 use serde::{Deserialize, Serialize};
 
-const EPOCHS_MAX: u32 = 100_000;
-const BATCH_MAX: u32 = 65_536;
-const RATE_BELOW: f64 = 100.0;
-
 /// Hyper-parameters of one training. What has its default is not written, so that a task keeps the name it had before
 /// there was a choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +123,13 @@ pub struct HyperError {
 }
 
 impl Hyper {
+    /// Most epochs of a training.
+    pub const EPOCHS_MAX: u32 = 100_000;
+    /// Most images per step.
+    pub const BATCH_MAX: u32 = 65_536;
+    /// Learning rates stay below this.
+    pub const RATE_BELOW: f64 = 100.0;
+
     /// Whether a training can follow these numbers.
     pub fn check(&self) -> Result<(), HyperError> {
         let refuse = |field: &str, value: String, allowed: String| {
@@ -138,8 +141,8 @@ impl Hyper {
             })
         };
         let counted = [
-            ("epochs", self.epochs, EPOCHS_MAX),
-            ("batch_size", self.batch_size, BATCH_MAX),
+            ("epochs", self.epochs, Hyper::EPOCHS_MAX),
+            ("batch_size", self.batch_size, Hyper::BATCH_MAX),
         ];
         for (field, value, most) in counted {
             if !(1..=most).contains(&value) {
@@ -147,8 +150,8 @@ impl Hyper {
             }
         }
         let rate = self.learning_rate;
-        if !(rate.is_finite() && rate > 0.0 && rate < RATE_BELOW) {
-            let allowed = format!("must be above 0 and below {RATE_BELOW}");
+        if !(rate.is_finite() && rate > 0.0 && rate < Hyper::RATE_BELOW) {
+            let allowed = format!("must be above 0 and below {}", Hyper::RATE_BELOW);
             return refuse("learning_rate", rate.to_string(), allowed);
         }
         let shares = [
@@ -169,8 +172,8 @@ impl Hyper {
             return refuse("warmup_epochs", self.warmup_epochs.to_string(), allowed);
         }
         if let Schedule::Step { every, factor } = self.schedule {
-            if !(1..=EPOCHS_MAX).contains(&every) {
-                let allowed = format!("must be from 1 to {EPOCHS_MAX}");
+            if !(1..=Hyper::EPOCHS_MAX).contains(&every) {
+                let allowed = format!("must be from 1 to {}", Hyper::EPOCHS_MAX);
                 return refuse("schedule.step.every", every.to_string(), allowed);
             }
             if !(factor > 0.0 && factor <= 1.0) {

@@ -4,11 +4,8 @@ use super::{NAMES, ensure, positive, within};
 use crate::chain::Strategy;
 use crate::dataset::is_name;
 use crate::net;
-use crate::spec::{BatchSize, SpecError, StartSpec, TrainingSpec};
-use crate::training::{Augment, AugmentError, Net, Schedule};
-
-const EPOCHS_MAX: u32 = 100_000;
-const BATCH_MAX: u32 = 65_536;
+use crate::spec::{SpecError, StartSpec, TrainingSpec};
+use crate::training::{Augment, AugmentError, Hyper, HyperError, Net};
 
 pub(super) fn net(of: &Net) -> Result<(), SpecError> {
     let (width, blocks) = match of {
@@ -42,28 +39,17 @@ pub(super) fn net(of: &Net) -> Result<(), SpecError> {
 
 pub(super) fn training(training: &TrainingSpec) -> Result<(), SpecError> {
     let (scratch, _) = training.hypers();
-    within("training.epochs", scratch.epochs, 1..=EPOCHS_MAX)?;
+    let of_training = |error: HyperError| SpecError::Field {
+        field: format!("training.{}", error.field),
+        value: error.value,
+        allowed: error.allowed,
+    };
+    scratch.check().map_err(of_training)?;
     if let Some(epochs) = training.epochs_transfer {
-        within("training.epochs_transfer", epochs, 1..=EPOCHS_MAX)?;
+        within("training.epochs_transfer", epochs, 1..=Hyper::EPOCHS_MAX)?;
     }
-    positive("training.learning_rate", scratch.learning_rate, 100.0)?;
     if let Some(rate) = training.learning_rate_transfer {
-        positive("training.learning_rate_transfer", rate, 100.0)?;
-    }
-    share("training.momentum", scratch.momentum)?;
-    share("training.weight_decay", scratch.weight_decay)?;
-    share("training.label_smoothing", scratch.label_smoothing)?;
-    let (warmup, epochs) = (scratch.warmup_epochs, scratch.epochs);
-    let allowed = format!("must be below the {epochs} epochs of a training from scratch");
-    ensure(warmup < epochs, "training.warmup_epochs", warmup, &allowed)?;
-    if let Schedule::Step { every, factor } = scratch.schedule {
-        within("training.schedule.step.every", every, 1..=EPOCHS_MAX)?;
-        let holds = factor > 0.0 && factor <= 1.0;
-        let allowed = "must be above 0 and at most 1";
-        ensure(holds, "training.schedule.step.factor", factor, allowed)?;
-    }
-    if let Some(BatchSize::Images(images)) = training.batch_size {
-        within("training.batch_size", images, 1..=BATCH_MAX)?;
+        positive("training.learning_rate_transfer", rate, Hyper::RATE_BELOW)?;
     }
     let augment = &scratch.augment;
     augment.check_ranges().map_err(|error| refused(augment, &error))?;
@@ -89,11 +75,6 @@ pub(super) fn training(training: &TrainingSpec) -> Result<(), SpecError> {
         )?;
     }
     Ok(())
-}
-
-fn share(field: &str, value: f64) -> Result<(), SpecError> {
-    let allowed = "must be at least 0 and below 1";
-    ensure((0.0..1.0).contains(&value), field, value, allowed)
 }
 
 /// What an augmentation cannot be, as a field of the spec.
