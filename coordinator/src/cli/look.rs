@@ -66,8 +66,8 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
         _ => None,
     };
     let bytes = progress::bytes_beside(&view, &plan);
+    let answer = plan.answer(&view.build);
     if arguments.json {
-        let answer = plan.answer(&view.build);
         return output::json(&json!({
             "build": view.id,
             "state": view.phase.to_string(),
@@ -148,12 +148,11 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
             trained,
         );
     }
-    let strategies = plan.answer(&view.build).strategies;
-    if !strategies.is_empty() {
+    if !answer.strategies.is_empty() {
         output::print("");
-        compared(&strategies);
+        compared(&answer.strategies);
     }
-    walk::print(&plan, &plan.answer(&view.build));
+    walk::print(&plan, &answer);
     trials::print(&plan);
     if arguments.tasks {
         output::print("");

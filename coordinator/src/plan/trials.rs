@@ -172,24 +172,38 @@ fn format(build: &Build, search: &HyperSearch, feasible: &[Format], findings: &F
     if search.format.is_some() {
         return search.format;
     }
+    let fits = |time: f64| search.time_us.is_none_or(|budget| time <= budget);
     // A refinement that is asked for later must not take the ground from under a search.
     let is_refinement = |round: usize| findings.refined.iter().any(|(_, refined)| *refined == round);
-    let mut before = findings.clone();
-    before.chain.retain(|link| !is_refinement(link.round));
-    let answer = before.answer(build, feasible);
-    let fits = answer.within(Query {
-        time_us: search.time_us,
-        ..Query::default()
+    let own = findings.chain.iter().filter(|link| !is_refinement(link.round));
+    // The order in which an answer ranks formats, without fitting a model: this is asked for with every result.
+    let measured = own.filter_map(|link| {
+        let format = link.link.format;
+        let time = findings.time_us(build, format).filter(|time| fits(*time))?;
+        let bytes = findings.access.get(&format)?.batch.bytes;
+        Some((link.trained.accuracy, time, bytes, format))
     });
-    if let Some(measured) = fits.iter().find(|candidate| candidate.measured) {
-        return Some(measured.format);
+    let best = measured.min_by(|(a, fast_a, small_a, one), (b, fast_b, small_b, other)| {
+        let better = b.total_cmp(a).then(fast_a.total_cmp(fast_b));
+        better.then(small_a.total_cmp(small_b)).then(one.cmp(other))
+    });
+    if let Some((.., format)) = best {
+        return Some(format);
     }
     // What was not trained is recommended by its vector, or expected to be good.
     let steps = findings.embedding.iter().flat_map(|found| &found.steps);
     let steps: Vec<Step> = steps.cloned().collect();
     let recommended = best_within(&steps, search.time_us.unwrap_or(f64::INFINITY));
     let recommended = recommended.map(|step| step.format);
-    recommended.or(fits.first().map(|candidate| candidate.format))
+    let query = Query {
+        time_us: search.time_us,
+        ..Query::default()
+    };
+    recommended.or_else(|| {
+        let mut before = findings.clone();
+        before.chain.retain(|link| !is_refinement(link.round));
+        Some(before.answer(build, feasible).within(query).first()?.format)
+    })
 }
 
 /// Trials that were not started yet of those the budget allows.
