@@ -290,6 +290,16 @@ fn scores(by: Promise, seen: &[Seen]) -> Vec<f64> {
     }
 }
 
+impl std::fmt::Display for NetAlgorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            NetAlgorithm::Random {} => f.pad("random"),
+            NetAlgorithm::Proxies { by } => write!(f, "most promising by {by}"),
+            NetAlgorithm::Predictor {} => f.pad("predictor"),
+        }
+    }
+}
+
 impl std::fmt::Display for Promise {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {
