@@ -9,7 +9,7 @@ use super::{Known, Planned, Stage, Standing};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::explore::{Findings, SearchFound};
 use imgcalc_shared::format::Format;
-use imgcalc_shared::search::{Decision, Ended, HyperSearch, Point, Report, TrialId, at_point};
+use imgcalc_shared::search::{Decision, Ended, Point, Report, TrialId, at_point};
 use imgcalc_shared::task::{Input, Leg, Outcome, Start, Task, TaskId, Trained};
 use imgcalc_shared::training::{Hyper, Net};
 use std::collections::BTreeMap;

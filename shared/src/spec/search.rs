@@ -129,10 +129,6 @@ pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
         return Ok(());
     };
     place("hyper", hyper.parallel, hyper.format, hyper.time_us)?;
-    if let (Some(format), Some(time)) = (hyper.format, hyper.time_us) {
-        let allowed = format!("`search.hyper.format` names {format} already; leave one of them out");
-        return Err(refused("hyper", "time_us", time.to_string(), &allowed));
-    }
     let budget = hyper.budget;
     if budget.trainings.is_none()
         && budget.epochs.is_none()
@@ -153,6 +149,11 @@ fn place(search: &str, parallel: u16, format: Option<Format>, time_us: Option<f6
     }
     if let Some(time) = time_us.filter(|time| !(time.is_finite() && *time > 0.0)) {
         return Err(refused(search, "time_us", time.to_string(), "must be above 0"));
+    }
+    // Of nets the time is also that of the net, so there both say something.
+    if let ("hyper", Some(format), Some(time)) = (search, format, time_us) {
+        let allowed = format!("`search.hyper.format` names {format} already; leave one of them out");
+        return Err(refused(search, "time_us", time.to_string(), &allowed));
     }
     Ok(())
 }
