@@ -12,6 +12,7 @@ mod extend;
 mod group;
 mod logs;
 mod look;
+mod net_search;
 mod output;
 mod peers;
 mod plan;

@@ -8,6 +8,8 @@
 
 mod chain;
 mod embedding;
+mod ground;
+mod nets;
 mod path;
 mod profile;
 #[cfg(test)]
@@ -47,7 +49,9 @@ pub enum Stage {
     Columns,
     /// Links of the chain.
     Chain,
-    /// Trials of a search.
+    /// Candidates of a search over nets.
+    Nets,
+    /// Trials of a search over hyper-parameters.
     Trials,
     /// Trainings of the same formats by other strategies.
     Compared,
@@ -180,8 +184,10 @@ pub fn plan(build: &Build, known: Known) -> Plan {
             chain_expected = chain.expected;
             complete = chain.complete;
             ahead = path::later_rounds(build, &feasible, chain.rounds_left);
-            let trials = trials::tasks(build, &feasible, &chain, known, &mut findings);
-            searched = trials.complete;
+            let nets = nets::tasks(build, &feasible, &chain, known, &mut findings);
+            let trials = trials::tasks(build, &feasible, &chain, nets.complete, known, &mut findings);
+            searched = nets.complete && trials.complete;
+            tasks.extend(nets.tasks);
             tasks.extend(trials.tasks);
             tasks.extend(chain.tasks);
         }

@@ -278,9 +278,11 @@ impl Overview {
 
 /// Tasks ended and tasks in all, as far as a plan can tell.
 pub fn counts(plan: &Plan) -> (usize, usize) {
-    use crate::plan::Stage::{Baseline, Chain, Columns, Compared, Embedding, Profile, Trials};
-    let stages =
-        [Profile, Columns, Chain, Compared, Baseline, Trials, Embedding].map(|stage| plan.progress(stage));
+    use crate::plan::Stage::{Baseline, Chain, Columns, Compared, Embedding, Nets, Profile, Trials};
+    let stages = [
+        Profile, Columns, Chain, Compared, Baseline, Trials, Embedding, Nets,
+    ]
+    .map(|stage| plan.progress(stage));
     let done = stages.iter().map(|(done, _)| done).sum();
     let known: usize = stages.iter().map(|(_, known)| known).sum();
     // Every strategy trains what is still to be chosen; the baseline may wait for its batch.

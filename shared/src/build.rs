@@ -6,7 +6,7 @@ use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::embedding::EmbeddingSearch;
 use crate::format::{Format, Size};
-use crate::search::{Budget, HyperSearch};
+use crate::search::{Budget, HyperSearch, NetSearch};
 use crate::space::Space;
 use crate::task::{Jpeg, Start, Task};
 use crate::training::{Hyper, InputShape, Net};
@@ -70,6 +70,9 @@ pub struct Build {
     /// How the formats to train are found, if not by sampling buckets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding: Option<EmbeddingSearch>,
+    /// A search over nets that follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_nets: Option<NetSearch>,
     /// A search over hyper-parameters that follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search_hyper: Option<HyperSearch>,

@@ -2,6 +2,7 @@
 
 mod assemble;
 mod bytes;
+mod nets;
 mod strategies;
 mod trials;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use assemble::{Findings, TrainedLink, best_batch};
 pub use bytes::{BytesRead, TrainingBytes};
+pub use nets::{NetCandidate, NetSearchFacts};
 pub use strategies::{CriticalPath, StrategyFacts, StrategyTraining, critical_path};
 pub use trials::{BestTrial, Scored, SearchFacts, SearchFound, TrialFacts, TrialStanding};
 
@@ -45,6 +47,9 @@ pub struct Answer {
     /// What a search by embedding found, once it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedding: Option<EmbeddingFacts>,
+    /// The search over nets, once it has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nets: Option<NetSearchFacts>,
     /// The search over hyper-parameters, once it has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hyper: Option<SearchFacts>,
@@ -337,6 +342,7 @@ mod tests {
             chain: vec![],
             strategies: vec![],
             embedding: None,
+            nets: None,
             hyper: None,
             missing: vec![],
         }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use embedding::{EmbeddingSpec, Method};
 pub use resolve::{DatasetFacts, Surroundings};
-pub use search::{HyperSearchSpec, SearchSpec};
+pub use search::{HyperSearchSpec, NetBudget, NetSearchSpec, SearchSpec};
 pub use training::{Auto, BatchSize, StartSpec, TrainingPreset, TrainingSpec};
 
 /// A build spec as written. Read it with [`Spec::parse`], which also checks it.

@@ -42,7 +42,13 @@ pub(super) fn write_report(view: &BuildView, answer: &Answer, path: &Path) -> an
     let plan = view.plan();
     let ladder = answer.ladder(&view.build.times_us, &view.build.spaces);
     let (spent, brute_force) = costs(&view.build, &plan);
-    let stages = [Stage::Chain, Stage::Compared, Stage::Trials, Stage::Baseline];
+    let stages = [
+        Stage::Chain,
+        Stage::Compared,
+        Stage::Nets,
+        Stage::Trials,
+        Stage::Baseline,
+    ];
     let trained: usize = stages.into_iter().map(|stage| plan.progress(stage).0).sum();
     let facts = ReportFacts {
         name: view.id.to_string(),

@@ -4,7 +4,7 @@ use super::at::At;
 use super::output::{self, percent};
 use super::source::Source;
 use super::waits::waits_for;
-use super::{progress, trials, units, walk};
+use super::{net_search, progress, trials, units, walk};
 use crate::ledger::{BuildPhase, Ending};
 use crate::plan::Stage;
 use crate::view::{BuildView, counts};
@@ -83,6 +83,7 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
             "chain": answer.chain,
             "strategies": answer.strategies,
             "embedding": answer.embedding,
+            "nets": answer.nets,
             "search": answer.hyper,
             "attempts": view.attempts,
             "quarantined": view.quarantined,
@@ -153,6 +154,7 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
         compared(&answer.strategies);
     }
     walk::print(&plan, &answer);
+    net_search::print(&plan);
     trials::print(&plan);
     if arguments.tasks {
         output::print("");

@@ -2,7 +2,7 @@
 
 use super::at::At;
 use super::output::{self, percent};
-use super::{units, walk};
+use super::{net_search, units, walk};
 use crate::plan::Plan;
 use anyhow::{Context, bail};
 use imgcalc_shared::explore::{SearchFacts, SearchFound, TrialFacts, TrialStanding};
@@ -18,6 +18,9 @@ pub(super) struct Args {
     build: String,
     /// The trial, by its number; the whole search unless given.
     trial: Option<u32>,
+    /// A candidate of a search over nets, by its number.
+    #[arg(long, value_name = "N", conflicts_with = "trial")]
+    net: Option<usize>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -29,6 +32,18 @@ pub(super) async fn explain(arguments: Args, at: &At) -> anyhow::Result<()> {
     let id = source.find(Some(&arguments.build)).await?;
     let view = source.view(&id).await?;
     let plan = view.plan();
+    if let Some(at) = arguments.net {
+        let nets = plan.findings.nets.as_ref();
+        let nets = nets.with_context(|| {
+            format!("{id} searches no nets, or has not begun: `imgcalc status {id}` shows")
+        })?;
+        let lines = net_search::story(nets, at)?;
+        if arguments.json {
+            return output::json(&nets.candidates[at]);
+        }
+        lines.iter().for_each(|line| output::print(line));
+        return Ok(());
+    }
     if let (Some(facts), None) = (&plan.findings.embedding, arguments.trial) {
         if arguments.json && plan.findings.hyper.is_none() {
             return output::json(&json!({ "embedding": facts }));

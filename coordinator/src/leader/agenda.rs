@@ -126,12 +126,13 @@ impl Agenda {
         *left -= 1;
         // The last of the profiles or of a round decides what comes next, the last of all ends the build.
         // Every result of a trial decides which comes next.
-        let last_of_stage = stage == Stage::Trials
+        let last_of_stage = matches!(stage, Stage::Nets | Stage::Trials)
             || (*left == 0 && matches!(stage, Stage::Profile | Stage::Embedding | Stage::Chain));
         last_of_stage || self.left.values().all(|left| *left == 0)
     }
 
-    /// Finds out what waits for what: a training for the columns it reads and the weights it starts from.
+    /// Finds out what waits for what: what trains or looks at a net for the columns it reads, a training for the weights it starts
+    /// from.
     fn connect(&mut self) {
         let mut columns: BTreeMap<Family, TaskId> = BTreeMap::new();
         for planned in &self.tasks {
@@ -140,12 +141,13 @@ impl Agenda {
             }
         }
         for (at, planned) in self.tasks.iter().enumerate() {
-            let Task::Train { start, .. } = &planned.task else {
-                continue;
+            let parent = match &planned.task {
+                Task::Train { start, .. } => start.parent(),
+                Task::Proxies { .. } => None,
+                _ => continue,
             };
             let family = planned.task.family();
             let columns = family.and_then(|family| columns.get(&family));
-            let parent = start.parent();
             for awaited in columns.into_iter().chain(&parent) {
                 let open = self.at.get(awaited).map(|at| &self.tasks[*at]);
                 if open.is_some_and(|open| !open.has_ended()) {

@@ -4,14 +4,14 @@
 //! a replayed log want the same trials.
 
 use super::chain::Chain;
-use super::{Known, Planned, Stage, Standing, columns};
+use super::ground::{Ground, ground};
+use super::{Known, Planned, Stage, Standing};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::embedding::{Step, best_within};
-use imgcalc_shared::explore::{Findings, Query, SearchFound};
+use imgcalc_shared::explore::{Findings, SearchFound};
 use imgcalc_shared::format::Format;
-use imgcalc_shared::search::{Decision, Ended, HyperSearch, Point, Report, TrialId, at_point};
+use imgcalc_shared::search::{Decision, Ended, Point, Report, TrialId, at_point};
 use imgcalc_shared::task::{Input, Leg, Outcome, Start, Task, TaskId, Trained};
-use imgcalc_shared::training::Hyper;
+use imgcalc_shared::training::{Hyper, Net};
 use std::collections::BTreeMap;
 
 /// What the stage wants.
@@ -28,6 +28,7 @@ struct Walk<'a> {
     build: &'a Build,
     known: Known<'a>,
     format: Format,
+    net: Net,
     base: Hyper,
     columns: Standing,
     /// Of each trial that was started: what it is trained with, and its stretch.
@@ -36,11 +37,13 @@ struct Walk<'a> {
     tasks: Vec<Planned>,
 }
 
-/// The trials decided on so far. Where the spec names no format they wait for the chain.
+/// The trials decided on so far. Where the spec names no format they wait for the chain; where nets are searched too, for
+/// the best of them.
 pub(super) fn tasks(
     build: &Build,
     feasible: &[Format],
     chain: &Chain,
+    nets_done: bool,
     known: Known,
     findings: &mut Findings,
 ) -> Trials {
@@ -51,37 +54,36 @@ pub(super) fn tasks(
     let Some(search) = &build.hyper_search() else {
         return wanted;
     };
-    if search.format.is_none() && !chain.sampled {
+    // The net it is for must be known first.
+    if !nets_done {
         wanted.complete = false;
         return wanted;
     }
-    let Some(format) = format(build, search, feasible, findings) else {
-        findings
-            .missing
-            .push("the search over hyper-parameters: there is no format for it".into());
-        return wanted;
+    let stands = ("hyper-parameters", search.format, search.time_us);
+    let (format, columns) = match ground(build, stands, feasible, chain, known, findings) {
+        Ground::Waits => {
+            wanted.complete = false;
+            return wanted;
+        }
+        Ground::None => return wanted,
+        Ground::On {
+            format,
+            columns,
+            planned,
+        } => {
+            wanted.tasks.extend(planned);
+            (format, columns)
+        }
     };
-    let family = format.family();
-    let columns = chain.columns.get(&family).copied().unwrap_or_else(|| {
-        let task = columns(build, feasible, family);
-        let id = task.id();
-        let standing = known.standing(id, true);
-        wanted
-            .tasks
-            .push(Planned::new(id, task, Stage::Columns, standing));
-        standing
-    });
-    if columns == Standing::Quarantined {
-        let missing = format!("the search over hyper-parameters: there are no columns of {family}");
-        findings.missing.push(missing);
-        return wanted;
-    }
+    let best = findings.nets.as_ref().and_then(|nets| nets.best());
+    let net = best.map_or(build.net.clone(), |best| best.net.clone());
     let mut base = search.base(&build.scratch);
     base.batch_size = findings.batch.unwrap_or(base.batch_size);
     let mut walk = Walk {
         build,
         known,
         format,
+        net,
         base,
         columns,
         points: BTreeMap::new(),
@@ -125,7 +127,7 @@ impl Walk<'_> {
             dataset: self.build.dataset,
             images: self.build.images,
             input: Input::Format(self.format),
-            net: self.build.net.clone(),
+            net: self.net.clone(),
             hyper,
             start,
             threads: self.build.threads,
@@ -164,46 +166,6 @@ fn reports(trained: &Trained, after: u32) -> Vec<Report> {
             score: point.accuracy,
         })
         .collect()
-}
-
-/// The format the trials are trained on: the one the spec names, else the most accurate that was trained and fits the
-/// budget of time, else the one expected to be. None while that cannot be told.
-fn format(build: &Build, search: &HyperSearch, feasible: &[Format], findings: &Findings) -> Option<Format> {
-    if search.format.is_some() {
-        return search.format;
-    }
-    let fits = |time: f64| search.time_us.is_none_or(|budget| time <= budget);
-    // A refinement that is asked for later must not take the ground from under a search.
-    let is_refinement = |round: usize| findings.refined.iter().any(|(_, refined)| *refined == round);
-    let own = findings.chain.iter().filter(|link| !is_refinement(link.round));
-    // The order in which an answer ranks formats, without fitting a model: this is asked for with every result.
-    let measured = own.filter_map(|link| {
-        let format = link.link.format;
-        let time = findings.time_us(build, format).filter(|time| fits(*time))?;
-        let bytes = findings.access.get(&format)?.batch.bytes;
-        Some((link.trained.accuracy, time, bytes, format))
-    });
-    let best = measured.min_by(|(a, fast_a, small_a, one), (b, fast_b, small_b, other)| {
-        let better = b.total_cmp(a).then(fast_a.total_cmp(fast_b));
-        better.then(small_a.total_cmp(small_b)).then(one.cmp(other))
-    });
-    if let Some((.., format)) = best {
-        return Some(format);
-    }
-    // What was not trained is recommended by its vector, or expected to be good.
-    let steps = findings.embedding.iter().flat_map(|found| &found.steps);
-    let steps: Vec<Step> = steps.cloned().collect();
-    let recommended = best_within(&steps, search.time_us.unwrap_or(f64::INFINITY));
-    let recommended = recommended.map(|step| step.format);
-    let query = Query {
-        time_us: search.time_us,
-        ..Query::default()
-    };
-    recommended.or_else(|| {
-        let mut before = findings.clone();
-        before.chain.retain(|link| !is_refinement(link.round));
-        Some(before.answer(build, feasible).within(query).first()?.format)
-    })
 }
 
 /// Trials that were not started yet of those the budget allows.

@@ -33,6 +33,7 @@ pub(super) fn empty() -> Answer {
         chain: vec![],
         strategies: vec![],
         embedding: None,
+        nets: None,
         hyper: None,
         missing: vec![],
     }
@@ -90,6 +91,7 @@ pub(super) fn answer(wanted: usize, buckets: usize, every: usize) -> Answer {
         chain,
         strategies: vec![],
         embedding: None,
+        nets: None,
         hyper: None,
         missing: vec![],
     }

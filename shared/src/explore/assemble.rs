@@ -1,6 +1,8 @@
 //! Puts an answer together from what is known so far.
 
-use super::{Answer, Baseline, BucketFacts, Candidate, ChainLink, SearchFound, StrategyFacts};
+use super::{
+    Answer, Baseline, BucketFacts, Candidate, ChainLink, NetSearchFacts, SearchFound, StrategyFacts,
+};
 use crate::bucket::Buckets;
 use crate::build::Build;
 use crate::chain::{Link, Strategy};
@@ -48,6 +50,8 @@ pub struct Findings {
     pub pixels: Option<Trained>,
     /// What a search by embedding found.
     pub embedding: Option<EmbeddingFacts>,
+    /// The search over nets, once it has begun.
+    pub nets: Option<NetSearchFacts>,
     /// The search over hyper-parameters, once it has begun.
     pub hyper: Option<SearchFound>,
     /// What failed for good, in words.
@@ -125,6 +129,7 @@ impl Findings {
                 .collect(),
             strategies: self.strategies(build),
             embedding: self.embedding.clone(),
+            nets: self.nets.clone(),
             hyper: self.hyper.as_ref().map(|found| found.facts.clone()),
             missing: self.missing.clone(),
         }

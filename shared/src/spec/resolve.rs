@@ -9,7 +9,7 @@ use crate::dataset::{Manifest, Splits};
 use crate::digest::Digest;
 use crate::format::{Format, Size};
 use crate::net::{ScriptFacts, WeightsFacts};
-use crate::search::HyperSearch;
+use crate::search::{HyperSearch, NetSearch};
 use crate::space::Space;
 use crate::task::{Jpeg, Start};
 use crate::training::Net;
@@ -176,6 +176,7 @@ impl Spec {
             choice: self.buckets.choice,
             choice_seed: self.buckets.seed,
             embedding: self.embedding_search(),
+            search_nets: self.search_nets_of(&feasible)?,
             search_hyper: self.search_hyper_of(&feasible)?,
             batch: self.profile.batch,
             hardware: self
@@ -222,16 +223,20 @@ impl Spec {
         Ok(facts.net())
     }
 
-    /// The search over hyper-parameters, whose format, where the spec names one, must be of the space.
+    fn search_nets_of(&self, feasible: &[Format]) -> Result<Option<NetSearch>, SpecError> {
+        let Some(spec) = &self.search.nets else {
+            return Ok(None);
+        };
+        is_of_space("search.nets.format", spec.format, feasible)?;
+        let (scratch, _) = self.training.hypers();
+        Ok(Some(spec.search(scratch.epochs)))
+    }
+
     fn search_hyper_of(&self, feasible: &[Format]) -> Result<Option<HyperSearch>, SpecError> {
         let Some(spec) = &self.search.hyper else {
             return Ok(None);
         };
-        if let Some(format) = spec.format {
-            let allowed = "is no format of [space] that the dataset's images can have; name another, or leave it out and \
-                           say `time_us`";
-            ensure(feasible.contains(&format), "search.hyper.format", format, allowed)?;
-        }
+        is_of_space("search.hyper.format", spec.format, feasible)?;
         let (scratch, _) = self.training.hypers();
         Ok(Some(spec.search(scratch.epochs)))
     }
@@ -256,6 +261,16 @@ impl Spec {
         }
         Ok(Start::File(facts.digest))
     }
+}
+
+/// A format that the spec names for a search must be of the space: its profile and its columns come from there.
+fn is_of_space(field: &str, format: Option<Format>, feasible: &[Format]) -> Result<(), SpecError> {
+    let Some(format) = format else {
+        return Ok(());
+    };
+    let allowed = "is no format of [space] that the dataset's images can have; name another, or leave it out and say \
+                   `time_us`";
+    ensure(feasible.contains(&format), field, format, allowed)
 }
 
 #[cfg(test)]

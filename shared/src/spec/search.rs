@@ -2,7 +2,10 @@
 
 use super::{Spec, SpecError};
 use crate::format::Format;
-use crate::search::{Algorithm, Budget, Epochs, HyperSearch, Parameters, Search, SearchError};
+use crate::search::{
+    Algorithm, Budget, Epochs, HyperSearch, NetAlgorithm, NetSearch, NetSpace, Parameters, Search,
+    SearchError,
+};
 use serde::{Deserialize, Serialize};
 
 /// Trials at once where the spec does not say.
@@ -13,8 +16,62 @@ const PARALLEL_MAX: u16 = 1024;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SearchSpec {
-    /// A search over hyper-parameters.
+    /// A search over nets.
+    pub nets: Option<NetSearchSpec>,
+    /// A search over hyper-parameters, of the best net where nets are searched too.
     pub hyper: Option<HyperSearchSpec>,
+}
+
+/// `[search.nets]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetSearchSpec {
+    /// The format to train on; the best that was found within `time_us` unless given.
+    pub format: Option<Format>,
+    /// The most inference time of format and net together, µs per image.
+    pub time_us: Option<f64>,
+    /// `{ name = "predictor" }`, `{ name = "proxies", by = "naswot" }` or `{ name = "random" }`.
+    pub algorithm: NetAlgorithm,
+    /// Epochs of a training; `training.epochs` unless given.
+    pub epochs: Option<u32>,
+    /// `{ trainings = 20 }`: how many nets are trained.
+    pub budget: NetBudget,
+    /// Nets that are drawn and measured; four for each that is trained unless given.
+    pub candidates: Option<u32>,
+    /// Trainings at once.
+    #[serde(default = "parallel")]
+    pub parallel: u16,
+    /// Seed of every draw.
+    #[serde(default)]
+    pub seed: u64,
+    /// What is searched.
+    pub space: NetSpace,
+}
+
+/// `[search.nets.budget]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetBudget {
+    /// Nets that are trained.
+    pub trainings: u32,
+}
+
+impl NetSearchSpec {
+    /// The search it means where a training has so many epochs.
+    pub fn search(&self, epochs: u32) -> NetSearch {
+        let trainings = self.budget.trainings;
+        NetSearch {
+            space: self.space.clone(),
+            algorithm: self.algorithm,
+            format: self.format,
+            time_us: self.time_us,
+            epochs: self.epochs.unwrap_or(epochs),
+            trainings,
+            candidates: self.candidates.unwrap_or(trainings.saturating_mul(4)),
+            parallel: self.parallel,
+            seed: self.seed,
+        }
+    }
 }
 
 /// `[search.hyper]`.
@@ -62,46 +119,56 @@ impl HyperSearchSpec {
 
 /// What a spec may say of its searches, as far as that needs no dataset.
 pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
+    let (scratch, _) = spec.training.hypers();
+    if let Some(nets) = &spec.search.nets {
+        place("nets", nets.parallel, nets.format, nets.time_us)?;
+        let checked = nets.search(scratch.epochs).check();
+        checked.map_err(|error| of_search("nets", error))?;
+    }
     let Some(hyper) = &spec.search.hyper else {
         return Ok(());
     };
-    let refuse = |field: &str, value: String, allowed: &str| {
-        Err(SpecError::Field {
-            field: format!("search.hyper.{field}"),
-            value,
-            allowed: allowed.into(),
-        })
-    };
-    if !(1..=PARALLEL_MAX).contains(&hyper.parallel) {
-        let allowed = format!("must be from 1 to {PARALLEL_MAX}");
-        return refuse("parallel", hyper.parallel.to_string(), &allowed);
-    }
-    if let Some(time) = hyper.time_us.filter(|time| !(time.is_finite() && *time > 0.0)) {
-        return refuse("time_us", time.to_string(), "must be above 0");
-    }
-    if let (Some(format), Some(time)) = (hyper.format, hyper.time_us) {
-        let allowed = format!("`search.hyper.format` names {format} already; leave one of them out");
-        return refuse("time_us", time.to_string(), &allowed);
-    }
+    place("hyper", hyper.parallel, hyper.format, hyper.time_us)?;
     let budget = hyper.budget;
     if budget.trainings.is_none()
         && budget.epochs.is_none()
         && !matches!(hyper.algorithm, Algorithm::Grid { .. })
     {
         let allowed = "would never end; say `trainings` or `epochs`, for example { trainings = 30 }";
-        return refuse("budget", "{}".into(), allowed);
+        return Err(refused("hyper", "budget", "{}".into(), allowed));
     }
-    let (scratch, _) = spec.training.hypers();
-    hyper.search(scratch.epochs).check(&scratch).map_err(of_hyper)
+    let checked = hyper.search(scratch.epochs).check(&scratch);
+    checked.map_err(|error| of_search("hyper", error))
 }
 
-/// An error of the search as one of the spec.
-fn of_hyper(error: SearchError) -> SpecError {
-    SpecError::Field {
-        field: format!("search.hyper.{}", error.field),
-        value: error.value,
-        allowed: error.allowed,
+/// What every search says of where and how it runs.
+fn place(search: &str, parallel: u16, format: Option<Format>, time_us: Option<f64>) -> Result<(), SpecError> {
+    if !(1..=PARALLEL_MAX).contains(&parallel) {
+        let allowed = format!("must be from 1 to {PARALLEL_MAX}");
+        return Err(refused(search, "parallel", parallel.to_string(), &allowed));
     }
+    if let Some(time) = time_us.filter(|time| !(time.is_finite() && *time > 0.0)) {
+        return Err(refused(search, "time_us", time.to_string(), "must be above 0"));
+    }
+    // Of nets the time is also that of the net, so there both say something.
+    if let ("hyper", Some(format), Some(time)) = (search, format, time_us) {
+        let allowed = format!("`search.hyper.format` names {format} already; leave one of them out");
+        return Err(refused(search, "time_us", time.to_string(), &allowed));
+    }
+    Ok(())
+}
+
+fn refused(search: &str, field: &str, value: String, allowed: &str) -> SpecError {
+    SpecError::Field {
+        field: format!("search.{search}.{field}"),
+        value,
+        allowed: allowed.into(),
+    }
+}
+
+/// An error of a search as one of the spec.
+fn of_search(search: &str, error: SearchError) -> SpecError {
+    refused(search, &error.field, error.value, &error.allowed)
 }
 
 fn parallel() -> u16 {
