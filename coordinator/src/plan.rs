@@ -10,6 +10,7 @@ mod chain;
 mod embedding;
 mod ground;
 mod nets;
+mod over;
 mod path;
 mod profile;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use imgcalc_shared::build::Build;
 use imgcalc_shared::explore::{Answer, Findings};
 use imgcalc_shared::format::{Family, Format};
 use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId};
+pub use over::Over;
 pub use path::CriticalPath;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,8 +35,8 @@ pub struct Known<'a> {
     pub results: &'a BTreeMap<TaskId, Outcome>,
     /// Tasks that failed for good.
     pub quarantined: &'a BTreeSet<TaskId>,
-    /// When each of both ended, as a number that rises: searches look at the order of their results.
-    pub order: &'a BTreeMap<TaskId, u64>,
+    /// How each of both ended: searches look at the order of their results and at what they took.
+    pub order: &'a BTreeMap<TaskId, Over>,
 }
 
 /// Part of a build, in order of priority.

@@ -1,7 +1,7 @@
 //! What people are shown of builds and workers: plain values that travel as JSON.
 
 use crate::ledger::{Attempt, BuildPhase, Phase, State};
-use crate::plan::{Known, Plan, Stage, Standing, plan};
+use crate::plan::{Known, Over, Plan, Planned, Stage, Standing, plan};
 use crate::replica::PeerId;
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::task::{Outcome, Start, TaskId};
@@ -23,9 +23,9 @@ pub struct BuildView {
     pub results: BTreeMap<TaskId, Outcome>,
     /// Tasks of its plan that failed for good.
     pub quarantined: BTreeSet<TaskId>,
-    /// Trials of its plan that ended, in that order.
+    /// How the trials of its plan that ended did so.
     #[serde(default)]
-    pub order: Vec<TaskId>,
+    pub order: BTreeMap<TaskId, Over>,
     /// Tasks of its plan that somebody tried.
     pub attempts: Vec<TaskAttempts>,
     /// What is running now.
@@ -186,7 +186,7 @@ impl BuildView {
             submitted_at_ms: build.submitted_at_ms,
             results: BTreeMap::new(),
             quarantined: BTreeSet::new(),
-            order: Vec::new(),
+            order: BTreeMap::new(),
             attempts: Vec::new(),
             running,
         };
@@ -220,23 +220,21 @@ impl BuildView {
                 attempts: attempts.clone(),
             });
         }
-        let place = |id: &TaskId| known.order.get(id).copied().unwrap_or(0);
-        let trials = plan.tasks.iter().filter(|planned| planned.stage == Stage::Trials);
-        let ended = trials.filter(|planned| planned.has_ended());
-        view.order = ended.map(|planned| planned.id).collect();
-        view.order.sort_by_key(place);
+        let of_search = |planned: &&Planned| matches!(planned.stage, Stage::Nets | Stage::Trials);
+        let searched = plan.tasks.iter().filter(of_search);
+        let over = searched.filter_map(|planned| Some((planned.id, known.order.get(&planned.id)?.clone())));
+        view.order = over.collect();
         Some(view)
     }
 
     /// The plan this view allows to derive.
     pub fn plan(&self) -> Plan {
-        let order: BTreeMap<TaskId, u64> = self.order.iter().copied().zip(1..).collect();
         plan(
             &self.build,
             Known {
                 results: &self.results,
                 quarantined: &self.quarantined,
-                order: &order,
+                order: &self.order,
             },
         )
     }

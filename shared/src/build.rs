@@ -106,7 +106,8 @@ pub enum Amendment {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         formats: Option<u16>,
     },
-    /// The search over hyper-parameters may spend so much in all; what is not named stays as it is.
+    /// The search may spend so much in all; what is not named stays as it is. It is the search over hyper-parameters, or
+    /// that over nets where there is no other: what stands on the best net would have to begin again.
     Budget(Budget),
 }
 
@@ -135,22 +136,44 @@ impl Build {
                 Some("a refinement takes one format at least".into())
             }
             Amendment::Refine { .. } => None,
-            Amendment::Budget(more) => match &self.search_hyper {
-                None => Some(format!("build {} has no search", self.id())),
-                Some(search) => search.search.budget.unfit(more),
+            Amendment::Budget(more) => match (&self.search_hyper, &self.search_nets) {
+                (None, None) => Some(format!("build {} has no search", self.id())),
+                (None, Some(search)) => search.unfit(more),
+                (Some(search), _) => search.search.budget.unfit(more),
             },
         }
+    }
+
+    /// What the search that amendments raise may spend now.
+    pub fn search_budget(&self) -> Option<Budget> {
+        match self.hyper_search() {
+            Some(search) => Some(search.search.budget),
+            None => Some(self.net_search()?.budget),
+        }
+    }
+
+    /// The search over nets with the budget it has now.
+    pub fn net_search(&self) -> Option<NetSearch> {
+        let mut search = self.search_nets.clone()?;
+        if self.search_hyper.is_none() {
+            search.budget = self.raised(search.budget);
+        }
+        Some(search)
     }
 
     /// The search over hyper-parameters with the budget it has now.
     pub fn hyper_search(&self) -> Option<HyperSearch> {
         let mut search = self.search_hyper.clone()?;
-        for amendment in &self.amendments {
-            if let Amendment::Budget(more) = amendment {
-                search.search.budget = search.search.budget.raised(*more);
-            }
-        }
+        search.search.budget = self.raised(search.search.budget);
         Some(search)
+    }
+
+    fn raised(&self, budget: Budget) -> Budget {
+        let raise = |budget: Budget, amendment: &Amendment| match amendment {
+            Amendment::Budget(more) => budget.raised(*more),
+            Amendment::Refine { .. } => budget,
+        };
+        self.amendments.iter().fold(budget, raise)
     }
 
     /// Adds an amendment; false if what was asked for before is as much already.
@@ -158,8 +181,8 @@ impl Build {
         let wanted = match amendment {
             Amendment::Refine { .. } => self.amendments.iter().any(|earlier| earlier.covers(amendment)),
             Amendment::Budget(more) => self
-                .hyper_search()
-                .is_none_or(|search| search.search.budget.raised(*more) == search.search.budget),
+                .search_budget()
+                .is_none_or(|budget| budget.raised(*more) == budget),
         };
         if !wanted {
             self.amendments.push(amendment.clone());
@@ -236,7 +259,6 @@ impl Build {
 }
 
 impl Amendment {
-    /// Whether it asks for all that another does.
     /// Whether a refinement asks for as much as another.
     fn covers(&self, other: &Amendment) -> bool {
         match (self, other) {

@@ -6,7 +6,7 @@ use super::at::At;
 use crate::ledger::BuildPhase;
 use anyhow::bail;
 use imgcalc_shared::build::Amendment;
-use imgcalc_shared::search::Budget;
+use imgcalc_shared::search::{Budget, Hours};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,12 +14,18 @@ use std::process::ExitCode;
 pub(super) struct Args {
     /// The build: its id, a start of it, or its name.
     build: String,
-    /// Trials the search may start in all, those it started before among them.
+    /// Trials or nets the search may start in all, those it started before among them.
     #[arg(long, value_name = "N")]
     trainings: Option<u32>,
     /// Epochs it may train in all, those before among them.
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
+    /// Hours in which it may train, however many trials at once, those before among them.
+    #[arg(long, value_name = "HOURS")]
+    wall_hours: Option<Hours>,
+    /// Hours of all devices together, those before among them.
+    #[arg(long, value_name = "HOURS")]
+    gpu_hours: Option<Hours>,
     #[command(flatten)]
     how: HowArgs,
     /// Print the answer as JSON.
@@ -42,12 +48,14 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
     let more = Budget {
         trainings: arguments.trainings,
         epochs: arguments.epochs,
+        wall_hours: arguments.wall_hours,
+        gpu_hours: arguments.gpu_hours,
     };
     let amendment = Amendment::Budget(more);
     if let Some(why) = before.build.unfit(&amendment) {
         bail!("{why}");
     }
-    let now = before.build.hyper_search().map(|search| search.search.budget);
+    let now = before.build.search_budget();
     if let Some(now) =
         now.filter(|now| now.raised(more) == *now && !before.build.amendments.contains(&amendment))
     {

@@ -1,6 +1,7 @@
 //! What `status` and `explain` say of a search over nets.
 
 use super::output::{self, percent};
+use super::trials::hours_words;
 use super::units;
 use crate::plan::Plan;
 use anyhow::Context;
@@ -102,15 +103,16 @@ fn words(facts: &NetSearchFacts) -> String {
         .time_us
         .map_or(String::new(), |budget| format!(" within {budget} µs"));
     let state = if facts.is_over { ", over" } else { "" };
+    let hours = hours_words(facts.budget, facts.wall_seconds, facts.device_seconds);
     format!(
-        "{} on {}: {} of {} candidates measured, {} fit{within}, {}/{} trained for {} epochs{state}",
+        "{} on {}: {} of {} candidates measured, {} fit{within}, {}/{} trained for {} epochs{hours}{state}",
         facts.algorithm,
         facts.format,
         facts.measured,
         facts.candidates.len(),
         facts.fit,
         trained.count(),
-        facts.trainings,
+        facts.budget.trainings.unwrap_or(0),
         facts.epochs,
     )
 }

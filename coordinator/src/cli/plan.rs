@@ -4,13 +4,14 @@ mod words;
 
 use super::output;
 use super::{answer, spec_file};
-use crate::plan::{Known, Plan, Stage, Standing, plan};
+use crate::plan::{Known, Over, Plan, Stage, Standing, plan};
 use anyhow::Context;
 use imgcalc_shared::build::Build;
 use imgcalc_shared::dataset::{ObjectRef, Splits};
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::{Format, Size};
 use imgcalc_shared::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
+use imgcalc_shared::search::Budget;
 use imgcalc_shared::space::Infeasible;
 use imgcalc_shared::spec::DatasetFacts;
 use imgcalc_shared::task::{
@@ -133,6 +134,12 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     ));
     if let Some(facts) = trials {
         output::print(&format!("trials      {}", words::trials(facts)));
+        let budget = build.hyper_search().map(|search| search.search.budget);
+        if let Some(budget) = budget.filter(|budget| rehearsed(*budget) != *budget) {
+            output::print(&format!(
+                "            until {budget} are used up; {TRIALS_REHEARSED} trials stand for that here"
+            ));
+        }
     }
     output::print(&format!(
         "cost        about {cost:.0} epochs on pixels' size, brute force {brute_force:.0} ({:.0}× less)",
@@ -206,11 +213,14 @@ fn rehearse(build: &Build) -> Plan {
     }
     let (quarantined, mut order) = (BTreeSet::new(), BTreeMap::new());
     // Budgets are in measured units; made-up times must not refuse them.
-    let build = Build {
+    let mut build = Build {
         times_us: Vec::new(),
         spaces: Vec::new(),
         ..build.clone()
     };
+    if let Some(hyper) = &mut build.search_hyper {
+        hyper.search.budget = rehearsed(hyper.search.budget);
+    }
     loop {
         let plan = plan(
             &build,
@@ -232,9 +242,22 @@ fn rehearse(build: &Build) -> Plan {
         order.extend(
             (order.len() as u64..)
                 .zip(&ready)
-                .map(|(at, (task, _))| (*task, at)),
+                .map(|(at, (task, _))| (*task, Over::from(at))),
         );
         results.extend(ready);
+    }
+}
+
+/// Nobody knows how many trials fit into hours: so many stand for them.
+const TRIALS_REHEARSED: u32 = 81;
+
+/// A budget that ends without hours.
+fn rehearsed(budget: Budget) -> Budget {
+    let ends = budget.trainings.is_some() || budget.epochs.is_some();
+    let hours = budget.wall_hours.is_some() || budget.gpu_hours.is_some();
+    Budget {
+        trainings: budget.trainings.or((hours && !ends).then_some(TRIALS_REHEARSED)),
+        ..budget
     }
 }
 

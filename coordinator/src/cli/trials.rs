@@ -6,7 +6,7 @@ use super::{net_search, units, walk};
 use crate::plan::Plan;
 use anyhow::{Context, bail};
 use imgcalc_shared::explore::{SearchFacts, SearchFound, TrialFacts, TrialStanding};
-use imgcalc_shared::search::{Budget, TrialId};
+use imgcalc_shared::search::{Budget, Hours, TrialId};
 use serde_json::json;
 
 /// Trials that `status` shows; all of them are in its JSON and in the report.
@@ -157,11 +157,14 @@ pub(super) fn print(plan: &Plan) {
 
 /// The search in a line.
 fn search_words(facts: &SearchFacts) -> String {
-    let Budget { trainings, epochs } = facts.budget;
+    let Budget {
+        trainings, epochs, ..
+    } = facts.budget;
     let of = |most: Option<String>| most.map_or(String::new(), |most| format!("/{most}"));
     let state = if facts.is_over { ", over" } else { "" };
+    let hours = hours_words(facts.budget, facts.wall_seconds, facts.device_seconds);
     format!(
-        "{} on {}: {}{} trials, {}{} epochs, {} of training{state}",
+        "{} on {}: {}{} trials, {}{} epochs, {} of training{hours}{state}",
         facts.algorithm,
         facts.format,
         facts.trials.len(),
@@ -170,6 +173,18 @@ fn search_words(facts: &SearchFacts) -> String {
         of(epochs.map(|most| most.to_string())),
         units::duration(facts.seconds),
     )
+}
+
+/// How much of a budget of hours is used up, where there is one.
+pub(super) fn hours_words(budget: Budget, wall_seconds: f64, device_seconds: f64) -> String {
+    let used = |seconds: f64, most: Option<Hours>, what: &str| {
+        most.map_or(String::new(), |most| {
+            let most = units::duration(most.seconds() as f64);
+            format!(", {} of {most} {what}", units::duration(seconds))
+        })
+    };
+    let wall = used(wall_seconds, budget.wall_hours, "on the wall");
+    wall + &used(device_seconds, budget.gpu_hours, "on devices")
 }
 
 /// How many trials came how far.

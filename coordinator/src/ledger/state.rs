@@ -4,8 +4,9 @@ mod builds;
 mod check;
 
 use super::{Command, Effect, Ending, Record};
-use crate::plan::Known;
+use crate::plan::{Known, Over};
 use imgcalc_shared::build::{Build, BuildId};
+use imgcalc_shared::search::Took;
 use imgcalc_shared::task::{FailureClass, Outcome, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,9 +36,9 @@ pub struct State {
     results: BTreeMap<TaskId, Outcome>,
     committed: BTreeMap<TaskId, Committed>,
     quarantined: BTreeSet<TaskId>,
-    /// When each task ended, with a result or for good, as a number that rises.
+    /// How each task ended, with a result or for good.
     #[serde(default)]
-    order: BTreeMap<TaskId, u64>,
+    order: BTreeMap<TaskId, Over>,
     /// Of the last that ended.
     #[serde(default)]
     ended: u64,
@@ -119,6 +120,9 @@ pub struct Attempt {
     pub started_at_ms: u64,
     /// How it failed, if it did.
     pub failure: Option<(FailureClass, String)>,
+    /// When, milliseconds since 1970; nobody wrote it down at first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at_ms: Option<u64>,
 }
 
 /// A result's circumstances.
@@ -209,6 +213,7 @@ impl State {
                     sequence: *sequence,
                     started_at_ms: *at_ms,
                     failure: None,
+                    failed_at_ms: None,
                 };
                 vec![self.lease(task, build, attempt)]
             }
@@ -223,8 +228,8 @@ impl State {
                 token,
                 class,
                 message,
-                ..
-            } => vec![self.fail(*task, *token, *class, message)],
+                at_ms,
+            } => vec![self.fail(*task, *token, *class, message, *at_ms)],
         }
     }
 
@@ -336,17 +341,19 @@ impl State {
 
     fn commit(&mut self, task: TaskId, circumstances: Committed, outcome: &Outcome) -> Effect {
         self.results.insert(task, outcome.clone());
+        let took = took(&circumstances.attempts, circumstances.token, circumstances.at_ms);
         self.committed.insert(task, circumstances);
-        self.end(task);
+        self.end(task, took);
         Effect::Committed { task }
     }
 
-    fn end(&mut self, task: TaskId) {
+    fn end(&mut self, task: TaskId, took: Option<(BuildId, Took)>) {
         self.ended += 1;
-        self.order.insert(task, self.ended);
+        let place = self.ended;
+        self.order.insert(task, Over { place, took });
     }
 
-    fn fail(&mut self, id: TaskId, token: u64, class: FailureClass, message: &str) -> Effect {
+    fn fail(&mut self, id: TaskId, token: u64, class: FailureClass, message: &str, at_ms: u64) -> Effect {
         let Some(open) = self
             .open
             .get_mut(&id)
@@ -356,6 +363,7 @@ impl State {
         };
         if let Some(attempt) = open.attempts.iter_mut().find(|attempt| attempt.token == token) {
             attempt.failure = Some((class, message.into()));
+            attempt.failed_at_ms = Some(at_ms);
         }
         let of_class = |attempt: &&Attempt| {
             attempt
@@ -368,12 +376,33 @@ impl State {
         if budget(class).is_some_and(|budget| spent >= budget) {
             open.phase = Phase::Quarantined;
             self.quarantined.insert(id);
-            self.end(id);
+            let took = took(&open.attempts, Some(token), at_ms);
+            self.end(id, took);
             return Effect::Quarantined { task: id };
         }
         open.phase = Phase::Waiting;
         Effect::Reopened { task: id, token }
     }
+}
+
+/// What a task took of the build that the attempt with this token was for; earlier attempts for other builds are theirs.
+fn took(attempts: &[Attempt], token: Option<u64>, until_ms: u64) -> Option<(BuildId, Took)> {
+    let last = attempts.iter().find(|attempt| Some(attempt.token) == token)?;
+    let of_build = || attempts.iter().filter(|attempt| attempt.build == last.build);
+    let device_ms = of_build().filter_map(|attempt| {
+        let until = if attempt.token == last.token {
+            Some(until_ms)
+        } else {
+            attempt.failed_at_ms
+        };
+        Some(until?.saturating_sub(attempt.started_at_ms))
+    });
+    let took = Took {
+        from_ms: of_build().map(|attempt| attempt.started_at_ms).min()?,
+        until_ms,
+        device_ms: device_ms.fold(0, u64::saturating_add),
+    };
+    Some((last.build.clone(), took))
 }
 
 fn refused(reason: String) -> Effect {

@@ -2,13 +2,13 @@
 
 use super::chain::Chain;
 use super::ground::{Ground, ground};
-use super::{Known, Planned, Stage, Standing};
+use super::{Known, Over, Planned, Stage, Standing};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::explore::{Findings, NetCandidate, NetSearchFacts};
 use imgcalc_shared::format::Format;
 use imgcalc_shared::net::facts;
 use imgcalc_shared::profile::InferenceTime;
-use imgcalc_shared::search::{Chosen, NetSearch, Seen};
+use imgcalc_shared::search::{Chosen, NetSearch, Seen, Spent};
 use imgcalc_shared::task::{Input, Outcome, Start, Task};
 use imgcalc_shared::training::Hyper;
 
@@ -22,7 +22,8 @@ pub(super) struct Nets {
 struct Walk<'a> {
     build: &'a Build,
     known: Known<'a>,
-    search: &'a NetSearch,
+    search: NetSearch,
+    spent: Spent,
     format: Format,
     columns: Standing,
     candidates: Vec<NetCandidate>,
@@ -41,7 +42,7 @@ pub(super) fn tasks(
         tasks: Vec::new(),
         complete,
     };
-    let Some(search) = &build.search_nets else {
+    let Some(search) = build.net_search() else {
         return over(true);
     };
     let stands = ("nets", search.format, search.time_us);
@@ -57,10 +58,11 @@ pub(super) fn tasks(
     let mut walk = Walk {
         build,
         known,
+        candidates: candidates(build, &search, format),
         search,
+        spent: Spent::default(),
         format,
         columns,
-        candidates: candidates(build, search, format),
         tasks: planned.into_iter().collect(),
     };
     let complete = walk.all(findings);
@@ -171,7 +173,8 @@ impl Walk<'_> {
         let mut planned = 0;
         loop {
             let chosen = self.search.choose(&self.seen(fit));
-            let new = &chosen[planned.min(chosen.len())..];
+            let allowed = self.allowed(chosen.len(), fit);
+            let new = chosen.get(planned..allowed).unwrap_or_default();
             if new.is_empty() {
                 break;
             }
@@ -180,7 +183,7 @@ impl Walk<'_> {
                 self.candidates[at].reason = Some(why.clone());
                 self.training(at);
             }
-            planned = chosen.len();
+            planned += new.len();
         }
         let trained = fit.iter().filter_map(|&at| self.candidates[at].task);
         let ended = |id| {
@@ -190,6 +193,28 @@ impl Walk<'_> {
             )
         };
         trained.into_iter().all(ended)
+    }
+
+    /// How many of those chosen the budget of hours allows. Where there is one, as many as are trained at once begin, and
+    /// one more whenever one ends while hours are left; else all.
+    fn allowed(&mut self, chosen: usize, fit: &[usize]) -> usize {
+        let build = self.build.id();
+        let of = |at: &usize| self.known.order.get(&self.candidates[*at].task?);
+        let mut over: Vec<&Over> = fit.iter().filter_map(of).collect();
+        over.sort_by_key(|over| over.place);
+        let (wall, gpu) = (self.search.budget.wall_hours, self.search.budget.gpu_hours);
+        let mut allowed = usize::from(self.search.parallel);
+        self.spent = Spent::default();
+        for over in over {
+            over.took_for(&build)
+                .into_iter()
+                .for_each(|took| self.spent.add(took));
+            allowed += usize::from(self.spent.is_within(wall, gpu));
+        }
+        if wall.is_none() && gpu.is_none() {
+            return chosen;
+        }
+        allowed.min(chosen)
     }
 
     fn training(&mut self, at: usize) {
@@ -282,7 +307,9 @@ impl Walk<'_> {
             format: self.format,
             algorithm: self.search.algorithm,
             time_us: self.search.time_us,
-            trainings: self.search.trainings,
+            budget: self.search.budget,
+            wall_seconds: self.spent.wall_seconds(),
+            device_seconds: self.spent.device_seconds(),
             epochs: self.search.epochs,
             measured: timed().count(),
             fit: timed().filter(|time| *time <= budget).count(),

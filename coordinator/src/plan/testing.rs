@@ -1,10 +1,11 @@
 //! A small build for tests, and outcomes made up.
 
-use super::{Known, Plan, Standing, plan};
-use imgcalc_shared::build::Build;
+use super::{Known, Over, Plan, Standing, plan};
+use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::dataset::Splits;
 use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Size;
+use imgcalc_shared::search::Took;
 use imgcalc_shared::spec::{DatasetFacts, Spec, Surroundings};
 use imgcalc_shared::task::{Outcome, Task, TaskId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,19 @@ pub(crate) fn tasks(build: &Build) -> Vec<Task> {
         .collect()
 }
 
+/// One after the other, each on one device.
+pub(super) fn a_minute_each(build: &BuildId, place: u64) -> Over {
+    let took = Took {
+        from_ms: 60_000 * place,
+        until_ms: 60_000 * (place + 1),
+        device_ms: 60_000,
+    };
+    Over {
+        place,
+        took: Some((build.clone(), took)),
+    }
+}
+
 /// Runs a build to its end, one ready task at a time; `pick` chooses among the ready ones, `fails` dooms tasks.
 pub(crate) fn run(
     build: &Build,
@@ -61,7 +75,7 @@ pub(crate) fn run(
     fails: impl Fn(&Task) -> bool,
 ) -> (Plan, BTreeMap<TaskId, Outcome>) {
     let (mut results, mut quarantined) = (BTreeMap::new(), BTreeSet::new());
-    let mut order = BTreeMap::new();
+    let (id, mut order) = (build.id(), BTreeMap::new());
     loop {
         let derived = plan(
             build,
@@ -80,7 +94,7 @@ pub(crate) fn run(
             return (derived, results);
         }
         let chosen = ready[pick(ready.len()) % ready.len()];
-        order.insert(chosen.id, order.len() as u64);
+        order.insert(chosen.id, a_minute_each(&id, order.len() as u64));
         if fails(&chosen.task) {
             quarantined.insert(chosen.id);
         } else {

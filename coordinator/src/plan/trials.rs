@@ -6,7 +6,7 @@
 use super::chain::Chain;
 use super::ground::{Ground, ground};
 use super::{Known, Planned, Stage, Standing};
-use imgcalc_shared::build::Build;
+use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::explore::{Findings, SearchFound};
 use imgcalc_shared::format::Format;
 use imgcalc_shared::search::{Decision, Ended, Point, Report, TrialId, at_point};
@@ -26,6 +26,7 @@ type Trainings<'a> = BTreeMap<(TrialId, u32), (TaskId, Option<&'a Trained>)>;
 
 struct Walk<'a> {
     build: &'a Build,
+    id: BuildId,
     known: Known<'a>,
     format: Format,
     net: Net,
@@ -81,6 +82,7 @@ pub(super) fn tasks(
     base.batch_size = findings.batch.unwrap_or(base.batch_size);
     let mut walk = Walk {
         build,
+        id: build.id(),
         known,
         format,
         net,
@@ -145,13 +147,19 @@ impl Walk<'_> {
         if !self.tasks.iter().any(|planned| planned.id == id) {
             self.tasks.push(Planned::new(id, task, Stage::Trials, standing));
         }
-        let order = self.known.order.get(&id).copied().unwrap_or(0);
+        let over = self.known.order.get(&id);
+        let order = over.map_or(0, |over| over.place);
+        let took = over.and_then(|over| over.took_for(&self.id));
         match standing {
             Standing::Done => {
                 let reports = trained.map(|trained| reports(trained, after));
-                Some(Ended { order, reports })
+                Some(Ended { order, took, reports })
             }
-            Standing::Quarantined => Some(Ended { order, reports: None }),
+            Standing::Quarantined => Some(Ended {
+                order,
+                took,
+                reports: None,
+            }),
             Standing::Blocked | Standing::Ready => None,
         }
     }

@@ -352,6 +352,8 @@ pub(super) fn search(trials: u32) -> SearchFacts {
         parallel: 4,
         epochs_spent,
         seconds: 10.0,
+        wall_seconds: 0.0,
+        device_seconds: 0.0,
         is_over: true,
         parameters,
         trials,

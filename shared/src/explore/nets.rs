@@ -1,7 +1,7 @@
 //! What a search over nets has come to.
 
 use crate::format::Format;
-use crate::search::{NetAlgorithm, Point, Reason};
+use crate::search::{Budget, NetAlgorithm, Point, Reason};
 use crate::task::{EpochPoint, Proxies, TaskId};
 use crate::training::Net;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,12 @@ pub struct NetSearchFacts {
     pub algorithm: NetAlgorithm,
     /// The most inference time, µs per image.
     pub time_us: Option<f64>,
-    /// Nets it may train.
-    pub trainings: u32,
+    /// What it may spend.
+    pub budget: Budget,
+    /// Seconds in which something was trained for it.
+    pub wall_seconds: f64,
+    /// Seconds of all devices together that trained for it.
+    pub device_seconds: f64,
     /// Epochs of each.
     pub epochs: u32,
     /// Candidates whose time is known.

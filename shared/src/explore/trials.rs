@@ -24,8 +24,12 @@ pub struct SearchFacts {
     pub parallel: u16,
     /// Epochs decided on so far.
     pub epochs_spent: u64,
-    /// Seconds of all trainings that ended.
+    /// Seconds of all trainings that ended, whoever they were done for.
     pub seconds: f64,
+    /// Seconds in which something was trained for it.
+    pub wall_seconds: f64,
+    /// Seconds of all devices together that trained for it.
+    pub device_seconds: f64,
     /// Whether nothing follows unless the budget is raised.
     pub is_over: bool,
     /// What is searched.
@@ -181,6 +185,8 @@ impl SearchFound {
             parallel: search.parallel,
             epochs_spent: unfolded.history.epochs(),
             seconds: ended.map(|trained| trained.seconds).sum(),
+            wall_seconds: unfolded.history.spent().wall_seconds(),
+            device_seconds: unfolded.history.spent().device_seconds(),
             is_over: unfolded.is_over,
             parameters: search.search.parameters.clone(),
             trials,

@@ -1,7 +1,10 @@
 //! How a search goes about it, and what it may spend.
 
-use super::{Decision, History};
+use super::{Decision, History, Hours};
 use serde::{Deserialize, Serialize};
+
+/// Trials of one search, whatever its budget says: where trials fail at once, hours never pass.
+const TRIALS_MAX: u32 = 65_536;
 
 /// An algorithm with its settings. What is not given is the papers'.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,7 +72,7 @@ pub struct Epochs {
     pub max: u32,
 }
 
-/// How much a search may spend; nothing said is no limit. Both may be raised later, and the search goes on.
+/// How much a search may spend; nothing said is no limit. All of it may be raised later, and the search goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
@@ -79,6 +82,12 @@ pub struct Budget {
     /// Epochs of all trials together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u64>,
+    /// Time in which trials are trained, however many at once. Stretches that run when it is used up come to their end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_hours: Option<Hours>,
+    /// Time of all devices together, one for each stretch that runs; as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_hours: Option<Hours>,
 }
 
 impl Algorithm {
@@ -104,10 +113,9 @@ impl Budget {
         let starts = matches!(decision, Decision::Start { .. });
         let after = history.trial(decision.trial()).map_or(0, |trial| trial.until());
         let more = decision.until().map_or(0, |until| until.saturating_sub(after));
-        let trainings = self
-            .trainings
-            .is_none_or(|most| !starts || history.started() < most);
+        let trainings = !starts || history.started() < self.trainings.unwrap_or(TRIALS_MAX).min(TRIALS_MAX);
         trainings
+            && history.spent().is_within(self.wall_hours, self.gpu_hours)
             && self
                 .epochs
                 .is_none_or(|most| history.epochs() + u64::from(more) <= most)
@@ -115,38 +123,59 @@ impl Budget {
 }
 
 impl Budget {
+    /// Whether it ends a search some time.
+    pub fn is_limited(&self) -> bool {
+        *self != Budget::default()
+    }
+
     /// Why it cannot be raised to another, if it cannot.
     pub fn unfit(&self, more: &Budget) -> Option<String> {
-        let unlimited = |what: &str| Some(format!("the search has no limit of {what} that could be raised"));
-        match more {
-            Budget {
-                trainings: None,
-                epochs: None,
-            } => Some("say how many trainings or epochs the search may take in all".into()),
-            Budget {
-                trainings: Some(_), ..
-            } if self.trainings.is_none() => unlimited("trainings"),
-            Budget { epochs: Some(_), .. } if self.epochs.is_none() => unlimited("epochs"),
-            _ => None,
+        if !more.is_limited() {
+            return Some("say how many trainings, epochs or hours the search may take in all".into());
         }
+        let limits = [
+            ("trainings", self.trainings.is_some(), more.trainings.is_some()),
+            ("epochs", self.epochs.is_some(), more.epochs.is_some()),
+            (
+                "hours on the wall",
+                self.wall_hours.is_some(),
+                more.wall_hours.is_some(),
+            ),
+            ("GPU-hours", self.gpu_hours.is_some(), more.gpu_hours.is_some()),
+        ];
+        let unlimited = limits
+            .into_iter()
+            .find(|(_, limited, raised)| *raised && !limited);
+        unlimited.map(|(what, ..)| format!("the search has no limit of {what} that could be raised"))
     }
 
     /// The larger of both, limit by limit; what `more` does not name stays.
     pub fn raised(self, more: Budget) -> Budget {
+        fn larger<T: Ord>(now: Option<T>, more: Option<T>) -> Option<T> {
+            now.map(|now| more.into_iter().fold(now, T::max))
+        }
         Budget {
-            trainings: self.trainings.map(|now| now.max(more.trainings.unwrap_or(0))),
-            epochs: self.epochs.map(|now| now.max(more.epochs.unwrap_or(0))),
+            trainings: larger(self.trainings, more.trainings),
+            epochs: larger(self.epochs, more.epochs),
+            wall_hours: larger(self.wall_hours, more.wall_hours),
+            gpu_hours: larger(self.gpu_hours, more.gpu_hours),
         }
     }
 }
 
 impl std::fmt::Display for Budget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.trainings, self.epochs) {
-            (Some(trainings), Some(epochs)) => write!(f, "{trainings} trainings and {epochs} epochs"),
-            (Some(trainings), None) => write!(f, "{trainings} trainings"),
-            (None, Some(epochs)) => write!(f, "{epochs} epochs"),
-            (None, None) => f.pad("no limit"),
+        let limits = [
+            self.trainings.map(|most| format!("{most} trainings")),
+            self.epochs.map(|most| format!("{most} epochs")),
+            self.wall_hours.map(|most| format!("{most} hours on the wall")),
+            self.gpu_hours.map(|most| format!("{most} GPU-hours")),
+        ];
+        let limits: Vec<String> = limits.into_iter().flatten().collect();
+        match limits.split_last() {
+            None => f.pad("no limit"),
+            Some((only, [])) => f.pad(only),
+            Some((last, rest)) => write!(f, "{} and {last}", rest.join(", ")),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What happened in a search so far: the decisions that were taken and the results that came.
 
-use super::{Decision, Point};
+use super::{Decision, Point, Spent, Took};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -29,6 +29,8 @@ pub enum Event {
         /// Which.
         trial: TrialId,
     },
+    /// A stretch took so much of the machines.
+    Took(Took),
 }
 
 /// All that happened, in its order. Decisions of [`super::Search::decide`] depend on what is known of each trial, never
@@ -36,6 +38,7 @@ pub enum Event {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     trials: Vec<Trial>,
+    spent: Spent,
 }
 
 /// One training of the search.
@@ -165,6 +168,10 @@ impl History {
                 self.going(*trial)?.end = Some(End::Failed);
                 Ok(())
             }
+            Event::Took(took) => {
+                self.spent.add(*took);
+                Ok(())
+            }
         }
     }
 
@@ -199,6 +206,11 @@ impl History {
             Some(End::Failed) | None => u64::from(trial.until()),
         };
         self.trials.iter().map(of).sum()
+    }
+
+    /// What stretches that have ended took of the machines.
+    pub fn spent(&self) -> &Spent {
+        &self.spent
     }
 
     /// The best so far among the weights trials paused with, for those have a checkpoint; of equals the one of the

@@ -9,7 +9,7 @@
 //! came: the predictor decides a round when the one before has ended.
 
 use super::predictor::{Judged, Predictor};
-use super::{NetSpace, Point, SearchError};
+use super::{Budget, NetSpace, Point, SearchError};
 use crate::format::Format;
 use crate::task::Proxies;
 use serde::{Deserialize, Serialize};
@@ -34,8 +34,8 @@ pub struct NetSearch {
     pub time_us: Option<f64>,
     /// Epochs of a training.
     pub epochs: u32,
-    /// Nets that are trained.
-    pub trainings: u32,
+    /// How much may be spent: nets that are trained, and hours.
+    pub budget: Budget,
     /// Nets that are drawn and measured; of them some are trained.
     pub candidates: u32,
     /// Trainings at once.
@@ -152,7 +152,7 @@ impl NetSearch {
         self.space.check()?;
         let counts = [
             ("epochs", self.epochs, EPOCHS_MAX),
-            ("budget.trainings", self.trainings, TRAININGS_MAX),
+            ("budget.trainings", self.trainings(), TRAININGS_MAX),
             ("candidates", self.candidates, CANDIDATES_MAX),
         ];
         for (field, count, most) in counts {
@@ -161,11 +161,32 @@ impl NetSearch {
                 return Err(SearchError::new(field, count, &allowed));
             }
         }
-        if self.candidates < self.trainings {
-            let allowed = format!("must be at least the {} nets that are trained", self.trainings);
+        if self.candidates < self.trainings() {
+            let allowed = format!("must be at least the {} nets that are trained", self.trainings());
             return Err(SearchError::new("candidates", self.candidates, &allowed));
         }
+        if let Some(epochs) = self.budget.epochs {
+            let allowed = "every net is trained for equally many; name `trainings` instead";
+            return Err(SearchError::new("budget.epochs", epochs, allowed));
+        }
         Ok(())
+    }
+
+    /// Nets that are trained.
+    pub fn trainings(&self) -> u32 {
+        self.budget.trainings.unwrap_or(0)
+    }
+
+    /// Why its budget cannot be raised so, if it cannot.
+    pub fn unfit(&self, more: &Budget) -> Option<String> {
+        let beyond = more.trainings.filter(|trainings| *trainings > self.candidates);
+        let too_many = beyond.map(|trainings| {
+            format!(
+                "{trainings} trainings are more than the {} nets the search draws and measures",
+                self.candidates
+            )
+        });
+        self.budget.unfit(more).or(too_many)
     }
 
     /// The candidates: the same for the same search, fewer where the space has no more.
@@ -176,7 +197,7 @@ impl NetSearch {
     /// Which of the candidates that are fast enough are to be trained, as far as what is known of them tells, in order. A
     /// candidate without proxies promises nothing by them.
     pub fn choose(&self, seen: &[Seen]) -> Vec<Chosen> {
-        let most = (self.trainings as usize).min(seen.len());
+        let most = (self.trainings() as usize).min(seen.len());
         match self.algorithm {
             NetAlgorithm::Random {} => (0..most)
                 .map(|at| Chosen {
@@ -348,7 +369,7 @@ mod tests {
 
     fn search(algorithm: &str) -> NetSearch {
         let text = format!(
-            "algorithm = {{ {algorithm} }}\nepochs = 3\ntrainings = 24\ncandidates = 60\nparallel = 4\nseed = 5\n\
+            "algorithm = {{ {algorithm} }}\nepochs = 3\nbudget = {{ trainings = 24 }}\ncandidates = 60\nparallel = 4\nseed = 5\n\
              [space]\nnames = [\"resnet_like\", \"mobile_like\"]\nstages = [1, 2, 3]\nwidths = [8, 16, 24]\ndepths = [1, 2]\n\
              kernels = [3, 5]\nexpansions = [2, 4]"
         );
@@ -471,7 +492,7 @@ mod tests {
             change(&mut search);
             search.check().unwrap_err().to_string()
         };
-        assert!(refused(|search| search.trainings = 0).contains("budget.trainings = 0"));
+        assert!(refused(|search| search.budget.trainings = Some(0)).contains("budget.trainings = 0"));
         assert!(
             refused(|search| search.candidates = 10).contains("candidates = 10: must be at least the 24")
         );

@@ -5,7 +5,7 @@
 //! before anybody asked for them, for another build may have wanted the same. With more results the story of fewer is
 //! only longer: whatever came later has a larger number.
 
-use super::{Decided, Decision, Event, History, Report, Search, TrialId};
+use super::{Decided, Decision, Event, History, Report, Search, Took, TrialId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Ended {
     /// When, as a number that rises from result to result.
     pub order: u64,
+    /// What it took; nothing where it was there before.
+    pub took: Option<Took>,
     /// Its scores by epoch, the last of them where it pauses; none where it failed for good.
     pub reports: Option<Vec<Report>>,
 }
@@ -77,21 +79,24 @@ impl Search {
     pub fn unfold(&self, slots: usize, mut ended: impl FnMut(&Decision) -> Option<Ended>) -> Unfolded {
         let mut unfolded = Unfolded::default();
         // Results of stretches that run, by when they came.
-        let mut came: BTreeMap<(u64, TrialId), Option<Vec<Report>>> = BTreeMap::new();
+        let mut came: BTreeMap<(u64, TrialId), Ended> = BTreeMap::new();
         loop {
             let free = slots.saturating_sub(unfolded.history.running());
             for next in self.decide(&unfolded.history, free) {
                 take(&mut unfolded.history, Event::Decided(next.decision.clone()));
-                if let Some(Ended { order, reports }) = ended(&next.decision) {
-                    came.insert((order, next.decision.trial()), reports);
+                if let Some(ended) = ended(&next.decision) {
+                    came.insert((ended.order, next.decision.trial()), ended);
                 }
                 unfolded.story.push(Chapter::Decided(next));
             }
-            let Some(((_, trial), reports)) = came.pop_first() else {
+            let Some(((_, trial), ended)) = came.pop_first() else {
                 unfolded.is_over = unfolded.history.running() == 0;
                 return unfolded;
             };
-            unfolded.hear(trial, reports);
+            if let Some(took) = ended.took {
+                take(&mut unfolded.history, Event::Took(took));
+            }
+            unfolded.hear(trial, ended.reports);
         }
     }
 }

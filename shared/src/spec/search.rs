@@ -3,7 +3,7 @@
 use super::{Spec, SpecError};
 use crate::format::Format;
 use crate::search::{
-    Algorithm, Budget, Epochs, HyperSearch, NetAlgorithm, NetSearch, NetSpace, Parameters, Search,
+    Algorithm, Budget, Epochs, Hours, HyperSearch, NetAlgorithm, NetSearch, NetSpace, Parameters, Search,
     SearchError,
 };
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub struct NetSearchSpec {
     pub algorithm: NetAlgorithm,
     /// Epochs of a training; `training.epochs` unless given.
     pub epochs: Option<u32>,
-    /// `{ trainings = 20 }`: how many nets are trained.
+    /// `{ trainings = 20 }`, also with `wall_hours` or `gpu_hours`: how much may be spent.
     pub budget: NetBudget,
     /// Nets that are drawn and measured; four for each that is trained unless given.
     pub candidates: Option<u32>,
@@ -54,6 +54,12 @@ pub struct NetSearchSpec {
 pub struct NetBudget {
     /// Nets that are trained.
     pub trainings: u32,
+    /// Time in which nets are trained, however many at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_hours: Option<Hours>,
+    /// Time of all devices together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu_hours: Option<Hours>,
 }
 
 impl NetSearchSpec {
@@ -66,7 +72,12 @@ impl NetSearchSpec {
             format: self.format,
             time_us: self.time_us,
             epochs: self.epochs.unwrap_or(epochs),
-            trainings,
+            budget: Budget {
+                trainings: Some(trainings),
+                epochs: None,
+                wall_hours: self.budget.wall_hours,
+                gpu_hours: self.budget.gpu_hours,
+            },
             candidates: self.candidates.unwrap_or(trainings.saturating_mul(4)),
             parallel: self.parallel,
             seed: self.seed,
@@ -86,7 +97,7 @@ pub struct HyperSearchSpec {
     pub algorithm: Algorithm,
     /// `{ min = 1, max = 27 }`: how long a trial is trained. From 1 to `training.epochs` unless given.
     pub epochs: Option<Epochs>,
-    /// `{ trainings = 50 }` and `{ epochs = 400 }`: how much may be spent.
+    /// `{ trainings = 50 }`, `{ epochs = 400 }`, `{ wall_hours = 8 }`, `{ gpu_hours = 100 }`: how much may be spent.
     pub budget: Budget,
     /// Trials at once.
     #[serde(default = "parallel")]
@@ -130,11 +141,8 @@ pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
     };
     place("hyper", hyper.parallel, hyper.format, hyper.time_us)?;
     let budget = hyper.budget;
-    if budget.trainings.is_none()
-        && budget.epochs.is_none()
-        && !matches!(hyper.algorithm, Algorithm::Grid { .. })
-    {
-        let allowed = "would never end; say `trainings` or `epochs`, for example { trainings = 30 }";
+    if !budget.is_limited() && !matches!(hyper.algorithm, Algorithm::Grid { .. }) {
+        let allowed = "would never end; say `trainings`, `epochs`, `wall_hours` or `gpu_hours`, for example { trainings = 30 }";
         return Err(refused("hyper", "budget", "{}".into(), allowed));
     }
     let checked = hyper.search(scratch.epochs).check(&scratch);

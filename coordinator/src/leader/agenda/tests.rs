@@ -1,6 +1,6 @@
 use super::Agenda;
 use crate::plan::testing::{build, outcome};
-use crate::plan::{Known, Plan, Standing, plan};
+use crate::plan::{Known, Over, Plan, Standing, plan};
 use crate::simulation::dice::Dice;
 use crate::view::counts;
 use imgcalc_shared::build::Build;
@@ -13,7 +13,7 @@ use std::ops::Range;
 struct Results {
     results: BTreeMap<TaskId, Outcome>,
     quarantined: BTreeSet<TaskId>,
-    order: BTreeMap<TaskId, u64>,
+    order: BTreeMap<TaskId, Over>,
 }
 
 impl Results {
@@ -65,7 +65,7 @@ fn patch(build: &Build, seeds: Range<u64>) {
             }
             let (task, result) = ready[dice.below(ready.len() as u64) as usize].clone();
             let given_up = dice.below(20) == 0;
-            known.order.insert(task, known.order.len() as u64);
+            known.order.insert(task, (known.order.len() as u64).into());
             let stale = if given_up {
                 known.quarantined.insert(task);
                 true

@@ -68,7 +68,7 @@ impl State {
             "tokens rise"
         );
         // What ended before the order was kept has none.
-        let places: BTreeSet<u64> = self.order.values().copied().collect();
+        let places: BTreeSet<u64> = self.order.values().map(|over| over.place).collect();
         assert_eq!(places.len(), self.order.len(), "no two tasks end at once");
         let over = |id: &TaskId| self.results.contains_key(id) || self.quarantined.contains(id);
         assert!(

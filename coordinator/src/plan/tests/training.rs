@@ -1,7 +1,7 @@
 //! What a spec says of trainings, in the plan: strategies, the batch, where first weights come from.
 
 use super::super::testing::{build, outcome, run};
-use super::super::{Known, Plan, Stage, Standing, plan};
+use super::super::{Known, Over, Plan, Stage, Standing, plan};
 use imgcalc_shared::build::Build;
 use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::digest::Digest;
@@ -19,7 +19,7 @@ fn formats(links: &[TrainedLink]) -> BTreeSet<Format> {
 
 fn known(results: &BTreeMap<TaskId, Outcome>) -> Known<'_> {
     static NONE: BTreeSet<TaskId> = BTreeSet::new();
-    static ORDER: BTreeMap<TaskId, u64> = BTreeMap::new();
+    static ORDER: BTreeMap<TaskId, Over> = BTreeMap::new();
     Known {
         results,
         quarantined: &NONE,

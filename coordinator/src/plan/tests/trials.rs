@@ -3,10 +3,10 @@
 use super::super::testing::{build, outcome, run};
 use super::super::{Known, Plan, Stage, plan};
 use imgcalc_shared::build::{Amendment, Build};
-use imgcalc_shared::explore::SearchFound;
+use imgcalc_shared::explore::{SearchFacts, SearchFound};
 use imgcalc_shared::search::{
-    Algorithm, Budget, Domain, Epochs, Halving, HyperSearch, NetAlgorithm, NetName, NetSearch, NetSpace,
-    Parameters, Promise, Search,
+    Algorithm, Budget, Domain, Epochs, Halving, Hours, HyperSearch, NetAlgorithm, NetName, NetSearch,
+    NetSpace, Parameters, Promise, Search,
 };
 use imgcalc_shared::task::{Leg, Outcome, Start, Task, TaskId};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
@@ -24,7 +24,7 @@ pub(super) fn searching(algorithm: Algorithm, format: Option<&str>) -> Build {
         epochs: Epochs { min: 1, max: 9 },
         budget: Budget {
             trainings: Some(12),
-            epochs: None,
+            ..Budget::default()
         },
         seed: 3,
     };
@@ -142,7 +142,7 @@ fn a_search_on_a_format_that_is_named_waits_for_no_chain() {
                 .find(|planned| !planned.has_ended())
                 .map(|planned| (planned.id, outcome(&planned.task)))
                 .unwrap();
-            order.insert(id, order.len() as u64);
+            order.insert(id, (order.len() as u64).into());
             results.insert(id, outcome);
         }
     };
@@ -211,8 +211,8 @@ fn trials_that_fail_end_the_search_all_the_same() {
         assert!(plan.complete && found(&plan).facts.best.is_none());
         // A budget of epochs is used up by them, too.
         build.search_hyper.as_mut().unwrap().search.budget = Budget {
-            trainings: None,
             epochs: Some(30),
+            ..Budget::default()
         };
         let (plan, _) = run(&build, |_| 0, is_trial);
         assert!(plan.complete && found(&plan).facts.trials.len() <= 30);
@@ -227,7 +227,7 @@ fn more_budget_goes_on_where_less_ended() {
         let mut large = small.clone();
         let more = Amendment::Budget(Budget {
             trainings: Some(20),
-            epochs: None,
+            ..Budget::default()
         });
         assert_eq!(large.unfit(&more), None);
         assert!(large.amend(&more) && !large.amend(&more));
@@ -236,6 +236,80 @@ fn more_budget_goes_on_where_less_ended() {
         assert!(results.keys().all(|task| all.contains_key(task)), "{algorithm:?}");
         assert_eq!(found(&after).facts.trials.len(), 20);
         assert!(found(&before).facts.trials.len() < 20);
+    }
+}
+
+#[test]
+fn a_search_stops_when_its_hours_are_used_up_and_goes_on_with_more() {
+    let minutes = |minutes: f64| Some(Hours::new(minutes / 60.0).unwrap());
+    let build = |budget: Budget| {
+        let mut build = searching(Algorithm::Asha { eta: 3 }, None);
+        build.search_hyper.as_mut().unwrap().search.budget = budget;
+        build
+    };
+    let none = Budget::default();
+    let limits = [("on the wall", minutes(20.0), None), ("GPU", None, minutes(20.0))];
+    for (what, wall_hours, gpu_hours) in limits {
+        let mut build = build(Budget {
+            wall_hours,
+            gpu_hours,
+            ..none
+        });
+        let (plan, _) = run(&build, |_| 0, |_| false);
+        assert!(plan.complete);
+        let before = found(&plan).facts.clone();
+        // Each takes a minute, and the two that wait beside the last that fits are done too.
+        let stretches =
+            |facts: &SearchFacts| facts.trials.iter().map(|trial| trial.tasks.len()).sum::<usize>();
+        assert_eq!(stretches(&before), 22, "{what}");
+        assert_eq!(
+            (before.wall_seconds, before.device_seconds),
+            (22.0 * 60.0, 22.0 * 60.0)
+        );
+        let more = Amendment::Budget(Budget {
+            wall_hours: wall_hours.and(minutes(30.0)),
+            gpu_hours: gpu_hours.and(minutes(30.0)),
+            ..none
+        });
+        assert!(build.amend(&more));
+        let (plan, _) = run(&build, |_| 0, |_| false);
+        assert_eq!(stretches(&found(&plan).facts), 32, "{what}");
+    }
+}
+
+#[test]
+fn a_search_over_nets_stops_when_its_hours_are_used_up_and_goes_on_with_more() {
+    let minutes = |minutes: f64| Some(Hours::new(minutes / 60.0).unwrap());
+    for algorithm in [NetAlgorithm::Random {}, NetAlgorithm::Predictor {}] {
+        let mut build = over_nets(algorithm);
+        let search = build.search_nets.as_mut().unwrap();
+        search.parallel = 2;
+        search.budget.gpu_hours = minutes(5.0);
+        let trained = |build: &Build| {
+            let (plan, _) = run(build, |_| 0, |_| false);
+            assert!(plan.complete);
+            let facts = plan.findings.nets.unwrap();
+            assert!(facts.is_over);
+            facts
+                .candidates
+                .iter()
+                .filter(|candidate| candidate.accuracy.is_some())
+                .count()
+        };
+        // One more waits beside the last that fits.
+        let before = trained(&build);
+        assert_eq!(before, 6, "{algorithm:?}");
+        let more = |trainings| {
+            Amendment::Budget(Budget {
+                trainings,
+                gpu_hours: minutes(60.0),
+                ..Budget::default()
+            })
+        };
+        let why = build.unfit(&more(Some(21))).unwrap();
+        assert!(why.contains("more than the 20 nets"), "{why}");
+        assert!(build.amend(&more(Some(14))));
+        assert_eq!(trained(&build), 14, "{algorithm:?}");
     }
 }
 
@@ -255,7 +329,10 @@ fn over_nets(algorithm: NetAlgorithm) -> Build {
         format: None,
         time_us: None,
         epochs: 3,
-        trainings: 12,
+        budget: Budget {
+            trainings: Some(12),
+            ..Budget::default()
+        },
         candidates: 20,
         parallel: 4,
         seed: 1,

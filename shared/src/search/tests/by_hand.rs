@@ -114,7 +114,7 @@ fn hyperband_halves_a_bracket_as_by_hand_and_stops_whoever_stays_behind() {
     let search = Search {
         budget: Budget {
             trainings: Some(17),
-            epochs: None,
+            ..Budget::default()
         },
         ..search(LINE, Algorithm::Hyperband { eta: 3 }, 1, 9)
     };

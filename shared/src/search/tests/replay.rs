@@ -104,7 +104,7 @@ proptest! {
         dice in prop::collection::vec(any::<u8>(), 0..60),
     ) {
         for search in all() {
-            let budget = Budget { trainings: Some(trainings), epochs: None };
+            let budget = Budget { trainings: Some(trainings), ..Budget::default() };
             let search = Search { seed, budget, ..search };
             let (events, history, decided) = driven(&search, slots, seed >> 8, &dice)?;
             prop_assert!(history.started() <= trainings);
@@ -125,7 +125,7 @@ proptest! {
             let (mut events, history, _) = driven(&search, slots, seed >> 8, &dice)?;
             let about = |event: &Event| match event {
                 Event::Reported { trial, .. } | Event::Failed { trial } => Some(*trial),
-                Event::Decided(_) => None,
+                Event::Decided(_) | Event::Took(_) => None,
             };
             for at in 1..events.len() {
                 let (a, b) = (about(&events[at - 1]), about(&events[at]));
@@ -146,7 +146,7 @@ proptest! {
         dice in prop::collection::vec(any::<u8>(), 0..60),
     ) {
         for search in all() {
-            let search = Search { seed, budget: Budget { trainings: None, epochs: Some(epochs) }, ..search };
+            let search = Search { seed, budget: Budget { epochs: Some(epochs), ..Budget::default() }, ..search };
             let (_, history, _) = driven(&search, slots, seed >> 8, &dice)?;
             prop_assert!(history.epochs() <= epochs);
         }
@@ -160,7 +160,7 @@ proptest! {
         trainings in 17..40u32,
     ) {
         for algorithm in [Algorithm::Random {}, Algorithm::Grid { steps: 3 }, Algorithm::Hyperband { eta: 3 }] {
-            let budget = Budget { trainings: Some(trainings), epochs: None };
+            let budget = Budget { trainings: Some(trainings), ..Budget::default() };
             let search = Search { seed, budget, ..search(SPACE, algorithm, 1, 9) };
             let mut uneven = Bench::new(&search, RISING, slots);
             uneven.pace = pace;
@@ -177,7 +177,7 @@ proptest! {
         more in 0..30u32,
     ) {
         let with = |search: &Search, trainings: u32| {
-            Search { seed, budget: Budget { trainings: Some(trainings), epochs: None }, ..search.clone() }
+            Search { seed, budget: Budget { trainings: Some(trainings), ..Budget::default() }, ..search.clone() }
         };
         for search in all() {
             let steered = !matches!(search.algorithm, Algorithm::Random {} | Algorithm::Grid { .. } | Algorithm::Hyperband { .. });
@@ -197,7 +197,7 @@ proptest! {
     ) {
         for search in all() {
             let with = |epochs: u64| {
-                Search { seed, budget: Budget { trainings: None, epochs: Some(epochs) }, ..search.clone() }
+                Search { seed, budget: Budget { epochs: Some(epochs), ..Budget::default() }, ..search.clone() }
             };
             let (short, long) = (with(first), with(first + more));
             let at_once = Bench::new(&long, RISING, 1).run();

@@ -79,8 +79,8 @@ const BEST: f64 = 0.95;
 fn regret(space: &str, objective: Objective, algorithm: Algorithm) -> f64 {
     let of_seed = |seed: u64| {
         let budget = Budget {
-            trainings: None,
             epochs: Some(EPOCHS),
+            ..Budget::default()
         };
         let search = Search {
             seed,

@@ -41,16 +41,48 @@ fn driven(search: &Search, slots: usize, salt: u64, dice: &[u8]) -> Vec<(BTreeMa
 fn limited(search: Search) -> Search {
     let budget = Budget {
         trainings: Some(17),
-        epochs: None,
+        ..Budget::default()
     };
     Search { budget, ..search }
+}
+
+/// Limits by what was started and by what was taken of the machines.
+fn limits() -> [Budget; 4] {
+    let none = Budget::default();
+    let minutes = |minutes: f64| Some(Hours::new(minutes / 60.0).unwrap());
+    [
+        limited(all().remove(0)).budget,
+        Budget {
+            epochs: Some(40),
+            ..none
+        },
+        Budget {
+            wall_hours: minutes(20.0),
+            ..none
+        },
+        Budget {
+            gpu_hours: minutes(45.0),
+            ..none
+        },
+    ]
 }
 
 fn unfold(search: &Search, slots: usize, salt: u64, known: &BTreeMap<Stretch, u64>) -> Unfolded {
     search.unfold(slots, |decision| {
         let order = *known.get(&(decision.trial(), decision.until()?))?;
         let reports = result(salt, decision);
-        Some(Ended { order, reports })
+        // A minute from result to result, and three minutes each.
+        let (from_ms, until_ms) = (60_000 * order.saturating_sub(3), 60_000 * order);
+        let took = Took {
+            from_ms,
+            until_ms,
+            device_ms: until_ms - from_ms,
+        };
+        Some(Ended {
+            order,
+            took: Some(took),
+            reports,
+        })
     })
 }
 
@@ -59,12 +91,14 @@ proptest! {
 
     #[test]
     fn every_prefix_of_the_results_gives_a_prefix_of_the_story(
+        limit in 0..4usize,
         slots in 1..5usize,
         salt in any::<u64>(),
         dice in prop::collection::vec(any::<u8>(), 1..60),
     ) {
         for search in all() {
-            let steps = driven(&limited(search), slots, salt, &dice);
+            let search = Search { budget: limits()[limit], ..search };
+            let steps = driven(&search, slots, salt, &dice);
             let (_, last) = steps.last().unwrap();
             for (known, unfolded) in &steps {
                 prop_assert!(last.story.starts_with(&unfolded.story), "{} results", known.len());
@@ -86,5 +120,40 @@ proptest! {
             let read = unfold(&small, 1, salt, known);
             prop_assert!(live.story.starts_with(&read.story));
         }
+    }
+}
+
+#[test]
+fn a_search_that_has_used_up_its_hours_hears_what_runs_and_goes_on_with_more() {
+    let [_, _, wall, gpu] = limits();
+    for (budget, stopped) in [(wall, 20), (gpu, 16)] {
+        let search = search(
+            "learning_rate = { linear = [0.0, 1.0] }",
+            Algorithm::Random {},
+            1,
+            9,
+        );
+        let little = Search {
+            budget,
+            ..search.clone()
+        };
+        let dice = [0; 100];
+        let steps = driven(&little, 2, 1, &dice);
+        let (known, last) = steps.last().unwrap();
+        // The one that runs beside the last that fits is heard too.
+        assert_eq!(known.len(), stopped + 1, "{budget}");
+        assert!(last.is_over);
+        let more = Search {
+            budget: budget.raised(Budget {
+                wall_hours: Some(Hours::new(1.0).unwrap()),
+                gpu_hours: Some(Hours::new(2.0).unwrap()),
+                ..Budget::default()
+            }),
+            ..search
+        };
+        let goes_on = unfold(&more, 2, 1, known);
+        assert!(!goes_on.is_over);
+        let began = |unfolded: &Unfolded| unfolded.history.started();
+        assert!(began(&goes_on) > began(last));
     }
 }
