@@ -6,7 +6,7 @@ use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::embedding::EmbeddingSearch;
 use crate::format::{Format, Size};
-use crate::search::{Budget, HyperSearch, NetSearch};
+use crate::search::{Budget, HyperSearch, NetSearch, PARALLEL_MAX, Slots};
 use crate::space::Space;
 use crate::task::{Jpeg, Start, Task};
 use crate::training::{Hyper, InputShape, Net};
@@ -109,6 +109,14 @@ pub enum Amendment {
     /// The search may spend so much in all; what is not named stays as it is. It is the search over hyper-parameters, or
     /// that over nets where there is no other: what stands on the best net would have to begin again.
     Budget(Budget),
+    /// So many trials of the search over hyper-parameters run at once, from here on.
+    Slots {
+        /// So many.
+        slots: u16,
+        /// The last result there was, by its place in the order of results; the ledger says it.
+        #[serde(default)]
+        after: u64,
+    },
 }
 
 impl Build {
@@ -141,7 +149,26 @@ impl Build {
                 (None, Some(search)) => search.unfit(more),
                 (Some(search), _) => search.search.budget.unfit(more),
             },
+            Amendment::Slots { .. } if self.search_hyper.is_none() => Some(format!(
+                "build {} has no search over hyper-parameters, whose trials run side by side",
+                self.id()
+            )),
+            Amendment::Slots { slots, .. } => {
+                let fits = (1..=PARALLEL_MAX).contains(slots);
+                (!fits).then(|| format!("{slots} trials at once: name 1 to {PARALLEL_MAX}"))
+            }
         }
+    }
+
+    /// How many trials of the search over hyper-parameters run at once.
+    pub fn search_slots(&self) -> Option<Slots> {
+        let mut slots = Slots::new(self.search_hyper.as_ref()?.parallel.into());
+        for amendment in &self.amendments {
+            if let Amendment::Slots { slots: now, after } = amendment {
+                slots.change(*after, (*now).into());
+            }
+        }
+        Some(slots)
     }
 
     /// What the search that amendments raise may spend now.
@@ -171,7 +198,7 @@ impl Build {
     fn raised(&self, budget: Budget) -> Budget {
         let raise = |budget: Budget, amendment: &Amendment| match amendment {
             Amendment::Budget(more) => budget.raised(*more),
-            Amendment::Refine { .. } => budget,
+            Amendment::Refine { .. } | Amendment::Slots { .. } => budget,
         };
         self.amendments.iter().fold(budget, raise)
     }
@@ -183,6 +210,10 @@ impl Build {
             Amendment::Budget(more) => self
                 .search_budget()
                 .is_none_or(|budget| budget.raised(*more) == budget),
+            Amendment::Slots { slots, .. } => {
+                let now = self.search_slots().map(|now| now.now());
+                now == Some(usize::from(*slots))
+            }
         };
         if !wanted {
             self.amendments.push(amendment.clone());
@@ -262,7 +293,6 @@ impl Amendment {
     /// Whether a refinement asks for as much as another.
     fn covers(&self, other: &Amendment) -> bool {
         match (self, other) {
-            (Amendment::Budget(_), _) | (_, Amendment::Budget(_)) => false,
             (
                 Amendment::Refine { bucket, formats },
                 Amendment::Refine {
@@ -273,6 +303,7 @@ impl Amendment {
                 let all = |formats: &Option<u16>| formats.unwrap_or(u16::MAX);
                 bucket == wanted_in && all(formats) >= all(wanted)
             }
+            _ => false,
         }
     }
 }
@@ -289,6 +320,7 @@ impl std::fmt::Display for Amendment {
                 formats: Some(count),
             } => write!(f, "{count} formats of bucket {bucket}"),
             Amendment::Budget(budget) => write!(f, "a budget of {budget}"),
+            Amendment::Slots { slots, .. } => write!(f, "{slots} trials at once"),
         }
     }
 }

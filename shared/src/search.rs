@@ -43,6 +43,7 @@ mod points;
 mod population;
 mod predictor;
 mod rungs;
+mod slots;
 mod spent;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,7 @@ pub use nets::{NetName, NetSpace};
 pub use parameters::{Parameters, Point};
 pub use predictor::{Judged, Prediction, Predictor};
 pub use rungs::{Bracket, brackets, levels};
+pub use slots::{PARALLEL_MAX, Slots};
 pub use spent::{Hours, HoursError, Spent, Took};
 pub use unfold::{Chapter, Ended, Unfolded};
 

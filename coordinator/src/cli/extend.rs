@@ -26,6 +26,9 @@ pub(super) struct Args {
     /// Hours of all devices together, those before among them.
     #[arg(long, value_name = "HOURS")]
     gpu_hours: Option<Hours>,
+    /// Trials of a search over hyper-parameters that run at once from now on.
+    #[arg(long, value_name = "N", conflicts_with_all = ["trainings", "epochs", "wall_hours", "gpu_hours"])]
+    parallel: Option<u16>,
     #[command(flatten)]
     how: HowArgs,
     /// Print the answer as JSON.
@@ -51,11 +54,17 @@ pub(super) async fn run(arguments: Args, at: &At) -> anyhow::Result<ExitCode> {
         wall_hours: arguments.wall_hours,
         gpu_hours: arguments.gpu_hours,
     };
-    let amendment = Amendment::Budget(more);
+    let amendment = match arguments.parallel {
+        Some(slots) => Amendment::Slots { slots, after: 0 },
+        None => Amendment::Budget(more),
+    };
     if let Some(why) = before.build.unfit(&amendment) {
         bail!("{why}");
     }
-    let now = before.build.search_budget();
+    let now = before
+        .build
+        .search_budget()
+        .filter(|_| arguments.parallel.is_none());
     if let Some(now) =
         now.filter(|now| now.raised(more) == *now && !before.build.amendments.contains(&amendment))
     {

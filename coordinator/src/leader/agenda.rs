@@ -72,6 +72,11 @@ impl Agenda {
         self.counts
     }
 
+    /// Tasks of a stage that have not ended.
+    pub(super) fn left(&self, stage: Stage) -> usize {
+        self.left.get(&stage).copied().unwrap_or(0)
+    }
+
     /// Whether a task is among those of the plan.
     pub(super) fn wants(&self, task: &TaskId) -> bool {
         self.at.contains_key(task)

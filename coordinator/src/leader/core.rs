@@ -274,7 +274,8 @@ impl Core {
         if std::mem::take(&mut self.asked) || time_passed {
             let planned = self.replan(now_ms);
             self.assign(now_ms);
-            self.asked = planned > 0;
+            let widened = self.widen(now_ms);
+            self.asked = planned > 0 || widened;
         }
     }
 
@@ -352,7 +353,12 @@ impl Core {
     }
 
     /// Adds to what is wanted of a build; says whether as much was wanted before.
-    fn amend(&mut self, build: BuildId, amendment: Amendment, now_ms: u64) -> Result<bool, LeaderError> {
+    pub(super) fn amend(
+        &mut self,
+        build: BuildId,
+        amendment: Amendment,
+        now_ms: u64,
+    ) -> Result<bool, LeaderError> {
         let words = format!("asked for {amendment}");
         let command = Command::Amend {
             build: build.clone(),

@@ -6,9 +6,10 @@ use super::held::Held;
 use super::request::{Asked, Lease};
 use crate::ledger::{BuildPhase, Command, Effect, Ending, Phase};
 use crate::placement::{Busy, Last, Place, Problem, Ready, Share, place};
-use crate::plan::{Planned, plan};
-use imgcalc_shared::build::BuildId;
+use crate::plan::{Planned, Stage, plan};
+use imgcalc_shared::build::{Amendment, BuildId};
 use imgcalc_shared::dataset::ObjectRef;
+use imgcalc_shared::search::PARALLEL_MAX;
 use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, TaskId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,6 +224,39 @@ impl Core {
             busy,
             last,
         }
+    }
+
+    /// Gives a search as many slots as there are workers where some ask in vain and all its slots are taken; whether one
+    /// got more.
+    pub(super) fn widen(&mut self, now_ms: u64) -> bool {
+        if !self.workers.anybody_asks() {
+            return false;
+        }
+        let open = self
+            .workers
+            .known
+            .keys()
+            .filter(|name| !self.workers.is_draining(name));
+        let workers = u16::try_from(open.count()).unwrap_or(u16::MAX).min(PARALLEL_MAX);
+        let narrow = |id: &&BuildId| {
+            let build = &self.state.builds()[*id].build;
+            let widens = build.search_hyper.as_ref().is_some_and(|search| search.widens);
+            let slots = build.search_slots().filter(|_| widens);
+            // Fewer trials than slots run where the search waits for something else.
+            slots.is_some_and(|slots| {
+                slots.now() < workers.into() && self.agendas[*id].left(Stage::Trials) >= slots.now()
+            })
+        };
+        let narrow: Vec<BuildId> = self.agendas.keys().filter(narrow).cloned().collect();
+        for id in &narrow {
+            let slots = Amendment::Slots {
+                slots: workers,
+                after: 0,
+            };
+            // Refused where the build ended meanwhile; then it needs none.
+            let _ = self.amend(id.clone(), slots, now_ms);
+        }
+        !narrow.is_empty()
     }
 
     fn grant(&mut self, build: BuildId, task: Task, worker: &str, now_ms: u64) {

@@ -103,7 +103,7 @@ pub(super) fn tasks(build: &Build, feasible: &[Format], known: Known, findings: 
                 let bucket = usize::from(*bucket);
                 (bucket, refined(&buckets, bucket, *formats, &walk.given))
             }
-            Amendment::Budget(_) => continue,
+            Amendment::Budget(_) | Amendment::Slots { .. } => continue,
         };
         if formats.is_empty() {
             continue;

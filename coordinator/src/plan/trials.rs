@@ -9,10 +9,10 @@ use super::{Known, Planned, Stage, Standing};
 use imgcalc_shared::build::{Build, BuildId};
 use imgcalc_shared::explore::{Findings, SearchFound};
 use imgcalc_shared::format::Format;
-use imgcalc_shared::search::{Decision, Ended, Point, Report, TrialId, at_point};
+use imgcalc_shared::search::{Decision, Ended, Point, Report, Slots, TrialId, at_point};
 use imgcalc_shared::task::{Input, Leg, Outcome, Start, Task, TaskId, Trained};
 use imgcalc_shared::training::{Hyper, Net};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the stage wants.
 pub(super) struct Trials {
@@ -36,6 +36,8 @@ struct Walk<'a> {
     points: BTreeMap<TrialId, (Point, Leg)>,
     trainings: Trainings<'a>,
     tasks: Vec<Planned>,
+    /// Names of those.
+    planned: BTreeSet<TaskId>,
 }
 
 /// The trials decided on so far. Where the spec names no format they wait for the chain; where nets are searched too, for
@@ -90,10 +92,11 @@ pub(super) fn tasks(
         columns,
         points: BTreeMap::new(),
         trainings: BTreeMap::new(),
+        planned: wanted.tasks.iter().map(|planned| planned.id).collect(),
         tasks: wanted.tasks,
     };
-    let slots = search.parallel.into();
-    let unfolded = search.search.unfold(slots, |decision| walk.stretch(decision));
+    let slots = build.search_slots().unwrap_or(Slots::new(1));
+    let unfolded = search.search.unfold(&slots, |decision| walk.stretch(decision));
     let complete = unfolded.is_over;
     findings.hyper = Some(SearchFound::of(search, format, unfolded, &walk.trainings));
     Trials {
@@ -144,7 +147,7 @@ impl Walk<'_> {
         self.trainings.insert((trial, until), (id, trained));
         let standing = self.known.standing(id, self.columns == Standing::Done);
         // Two trials at one point are one training.
-        if !self.tasks.iter().any(|planned| planned.id == id) {
+        if self.planned.insert(id) {
             self.tasks.push(Planned::new(id, task, Stage::Trials, standing));
         }
         let over = self.known.order.get(&id);

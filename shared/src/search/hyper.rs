@@ -28,8 +28,11 @@ pub struct HyperSearch {
     /// The most inference time of that format, µs per image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_us: Option<f64>,
-    /// Trials that run at once.
+    /// Trials that run at once, at first.
     pub parallel: u16,
+    /// Whether they become more where workers would have nothing to do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub widens: bool,
     /// The search.
     pub search: Search,
 }

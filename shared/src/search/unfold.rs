@@ -1,11 +1,11 @@
 //! A search as it went: its decisions and the results that came, derived from the results alone.
 //!
-//! The number of slots is fixed, so nothing but results decides what happens: of the stretches that run, the one whose
+//! Nothing but results decides what happens, and how many slots there were when they came: of the stretches that run, the one whose
 //! result came first is heard first, and what follows from it is decided before the next is heard. Results may be there
 //! before anybody asked for them, for another build may have wanted the same. With more results the story of fewer is
 //! only longer: whatever came later has a larger number.
 
-use super::{Decided, Decision, Event, History, Report, Search, Took, TrialId};
+use super::{Decided, Decision, Event, History, Report, Search, Slots, Took, TrialId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -76,12 +76,13 @@ impl Chapter {
 impl Search {
     /// The search as far as its results reach. `ended` is told every decision once, in order, and says how the stretch that
     /// follows from it ended, if it has.
-    pub fn unfold(&self, slots: usize, mut ended: impl FnMut(&Decision) -> Option<Ended>) -> Unfolded {
+    pub fn unfold(&self, slots: &Slots, mut ended: impl FnMut(&Decision) -> Option<Ended>) -> Unfolded {
         let mut unfolded = Unfolded::default();
         // Results of stretches that run, by when they came.
         let mut came: BTreeMap<(u64, TrialId), Ended> = BTreeMap::new();
         loop {
-            let free = slots.saturating_sub(unfolded.history.running());
+            let next = came.first_key_value().map_or(u64::MAX, |((order, _), _)| *order);
+            let free = slots.before(next).saturating_sub(unfolded.history.running());
             for next in self.decide(&unfolded.history, free) {
                 take(&mut unfolded.history, Event::Decided(next.decision.clone()));
                 if let Some(ended) = ended(&next.decision) {

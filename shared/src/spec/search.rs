@@ -3,14 +3,13 @@
 use super::{Spec, SpecError};
 use crate::format::Format;
 use crate::search::{
-    Algorithm, Budget, Epochs, Hours, HyperSearch, NetAlgorithm, NetSearch, NetSpace, Parameters, Search,
-    SearchError,
+    Algorithm, Budget, Epochs, Hours, HyperSearch, NetAlgorithm, NetSearch, NetSpace, PARALLEL_MAX,
+    Parameters, Search, SearchError,
 };
 use serde::{Deserialize, Serialize};
 
-/// Trials at once where the spec does not say.
+/// Trials at once where the spec does not say; of a search over hyper-parameters, at first.
 const PARALLEL: u16 = 4;
-const PARALLEL_MAX: u16 = 1024;
 
 /// `[search]`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -99,9 +98,8 @@ pub struct HyperSearchSpec {
     pub epochs: Option<Epochs>,
     /// `{ trainings = 50 }`, `{ epochs = 400 }`, `{ wall_hours = 8 }`, `{ gpu_hours = 100 }`: how much may be spent.
     pub budget: Budget,
-    /// Trials at once.
-    #[serde(default = "parallel")]
-    pub parallel: u16,
+    /// Trials at once. As many as there are workers unless given; then which trials there are depends on that, too.
+    pub parallel: Option<u16>,
     /// Seed of every draw.
     #[serde(default)]
     pub seed: u64,
@@ -122,7 +120,8 @@ impl HyperSearchSpec {
         HyperSearch {
             format: self.format,
             time_us: self.time_us,
-            parallel: self.parallel,
+            parallel: self.parallel.unwrap_or(PARALLEL),
+            widens: self.parallel.is_none(),
             search,
         }
     }
@@ -139,7 +138,8 @@ pub(super) fn check(spec: &Spec) -> Result<(), SpecError> {
     let Some(hyper) = &spec.search.hyper else {
         return Ok(());
     };
-    place("hyper", hyper.parallel, hyper.format, hyper.time_us)?;
+    let parallel = hyper.parallel.unwrap_or(PARALLEL);
+    place("hyper", parallel, hyper.format, hyper.time_us)?;
     let budget = hyper.budget;
     if !budget.is_limited() && !matches!(hyper.algorithm, Algorithm::Grid { .. }) {
         let allowed = "would never end; say `trainings`, `epochs`, `wall_hours` or `gpu_hours`, for example { trainings = 30 }";

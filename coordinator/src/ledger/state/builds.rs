@@ -47,6 +47,11 @@ impl State {
     }
 
     pub(super) fn amend(&mut self, id: &BuildId, amendment: &Amendment) -> Effect {
+        let mut amendment = amendment.clone();
+        if let Amendment::Slots { after, .. } = &mut amendment {
+            *after = self.ended;
+        }
+        let amendment = &amendment;
         let Some(state) = self.builds.get_mut(id) else {
             return refused(format!("there is no build {id}"));
         };

@@ -32,6 +32,7 @@ pub(super) fn searching(algorithm: Algorithm, format: Option<&str>) -> Build {
         format: format.map(|format| format.parse().unwrap()),
         time_us: None,
         parallel: 3,
+        widens: false,
         search,
     });
     Build {

@@ -68,6 +68,10 @@ fn limits() -> [Budget; 4] {
 }
 
 fn unfold(search: &Search, slots: usize, salt: u64, known: &BTreeMap<Stretch, u64>) -> Unfolded {
+    unfold_in(search, &slots.into(), salt, known)
+}
+
+fn unfold_in(search: &Search, slots: &Slots, salt: u64, known: &BTreeMap<Stretch, u64>) -> Unfolded {
     search.unfold(slots, |decision| {
         let order = *known.get(&(decision.trial(), decision.until()?))?;
         let reports = result(salt, decision);
@@ -103,6 +107,44 @@ proptest! {
             for (known, unfolded) in &steps {
                 prop_assert!(last.story.starts_with(&unfolded.story), "{} results", known.len());
                 prop_assert!(unfolded.history.running() <= slots);
+            }
+        }
+    }
+
+    #[test]
+    fn slots_that_change_leave_what_was_decided_before(
+        slots in 1..5usize,
+        changes in prop::collection::vec((0u64..40, 1..9usize), 1..4),
+        salt in any::<u64>(),
+        dice in prop::collection::vec(any::<u8>(), 1..60),
+    ) {
+        for search in all() {
+            let mut changes = changes.clone();
+            changes.sort_unstable();
+            let (mut slots, mut changes) = (Slots::new(slots), changes.into_iter().peekable());
+            let (mut known, mut story) = (BTreeMap::new(), Vec::new());
+            for (order, roll) in (1..).zip(&dice) {
+                let before = unfold_in(&search, &slots, salt, &known);
+                prop_assert!(before.story.starts_with(&story));
+                // Made between two results: what runs goes on, and what is free is used at once.
+                while let Some((after, now)) = changes.next_if(|(after, _)| *after < order) {
+                    slots.change(order - 1, now);
+                    prop_assert!(after < order && slots.now() == now);
+                }
+                let unfolded = unfold_in(&search, &slots, salt, &known);
+                prop_assert!(unfolded.story.starts_with(&before.story));
+                let running: Vec<Stretch> = unfolded
+                    .history
+                    .trials()
+                    .filter(|(_, trial)| trial.is_running())
+                    .map(|(id, trial)| (id, trial.until()))
+                    .collect();
+                prop_assert!(running.len() <= slots.now().max(before.history.running()));
+                story = unfolded.story;
+                if running.is_empty() {
+                    break;
+                }
+                known.insert(running[usize::from(*roll) % running.len()], order);
             }
         }
     }
