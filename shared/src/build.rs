@@ -188,10 +188,12 @@ impl Build {
         Some(search)
     }
 
-    /// The search over hyper-parameters with the budget it has now.
+    /// The search over hyper-parameters with the budget and the slots it has now.
     pub fn hyper_search(&self) -> Option<HyperSearch> {
         let mut search = self.search_hyper.clone()?;
         search.search.budget = self.raised(search.search.budget);
+        let slots = self.search_slots().map_or(0, |slots| slots.now());
+        search.parallel = u16::try_from(slots).unwrap_or(u16::MAX);
         Some(search)
     }
 
