@@ -15,6 +15,7 @@
 //! - [`logs`]: what nobody expected in a log.
 //! - [`images`]: colour images in class folders.
 //! - [`disk`]: a disk that is too small.
+//! - [`brute_force`]: everything of a small space trained, and searches held against it.
 //! - [`sections`]: which sections of a benchmark run, and where they put what they make.
 //! - [`dice`]: numbers that look random and come back with their seed.
 
@@ -39,4 +40,5 @@ pub mod group;
 pub mod answers;
 pub mod disk;
 
+pub mod brute_force;
 pub mod sections;

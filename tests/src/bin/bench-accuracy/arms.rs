@@ -1,34 +1,17 @@
-//! What is compared: the chain, its bucket maxima, and the peers at the chain's cost.
+//! What is compared beside the chain: its bucket maxima, its model on random formats, and another seed of brute force.
 
-use crate::metrics::{Score, Truth, epoch_cost};
-use crate::runs::{Found, Training};
 use imgcalc_shared::bucket::Buckets;
-use imgcalc_shared::digest::Digest;
 use imgcalc_shared::format::Format;
 use imgcalc_shared::performance::{PerformanceModel, bucket_maxima};
+use imgcalc_tests::brute_force::arms::{cost, drawn, mean_over_draws};
+use imgcalc_tests::brute_force::metrics::{Score, Truth};
+use imgcalc_tests::brute_force::runs::Found;
 use std::collections::BTreeMap;
 
 /// Validation images of the benchmark's builds.
 const VALIDATION_IMAGES: u32 = 1000;
 
-fn cost(trained: &[Training]) -> f64 {
-    trained
-        .iter()
-        .map(|training| training.curve.len() as f64 * epoch_cost(training.format))
-        .sum()
-}
-
-/// The performance model of a build of the chain.
-pub fn chain(found: &Found, truth: &Truth) -> Score {
-    let predicted = found
-        .candidates
-        .iter()
-        .map(|candidate| (candidate.format, 100.0 * candidate.accuracy))
-        .collect();
-    truth.score(&predicted, found.trained.len() as f64, cost(&found.trained))
-}
-
-/// The same trainings, predicted by the paper's maximum per bucket.
+/// The trainings of a build of the chain, predicted by the paper's maximum per bucket.
 pub fn bucket_maximum(found: &Found, truth: &Truth) -> Score {
     let times: Vec<(Format, f64)> = found
         .candidates
@@ -87,30 +70,7 @@ pub fn seeds_against_each_other(brute: &[Found], truth: &Truth) -> Score {
     Score::mean(&scores)
 }
 
-/// Formats drawn at random and trained from scratch until the cost is spent; the best seen is taken.
-pub fn random(brute: &[Found], truth: &Truth, budget: f64, draws: u64) -> Score {
-    mean_over_draws(draws, |draw| {
-        let trained = drawn(brute, budget, draw);
-        let seen: BTreeMap<Format, f64> = trained
-            .iter()
-            .map(|training| (training.format, training.accuracy))
-            .collect();
-        let (regret, regret_max) = truth.regret(|format| seen.get(&format).copied());
-        let (trainings, cost) = (trained.len() as f64, cost(&trained));
-        Score {
-            error: None,
-            bias: None,
-            tau: None,
-            pairs: None,
-            regret,
-            regret_max,
-            trainings,
-            cost,
-        }
-    })
-}
-
-/// The same draws under our performance model: what the choice of buckets and the chain add to it.
+/// Formats drawn at random until the cost is spent, under our performance model: what the choice of buckets and the chain add to it.
 pub fn random_modelled(brute: &[Found], truth: &Truth, budget: f64, draws: u64) -> Score {
     mean_over_draws(draws, |draw| {
         let trained = drawn(brute, budget, draw);
@@ -131,80 +91,4 @@ pub fn random_modelled(brute: &[Found], truth: &Truth, budget: f64, draws: u64) 
         );
         truth.score(&said, trained.len() as f64, cost(&trained))
     })
-}
-
-/// Successive halving (Jamieson and Talwalkar, "Non-stochastic best arm identification", 2016) with factor 2 over
-/// formats drawn at random, at most this cost: the curves of brute force stand for its partial trainings. They come
-/// from a schedule laid out for all epochs, which flatters nobody: early epochs are noisier than a short schedule's.
-pub fn successive_halving(brute: &[Found], truth: &Truth, budget: f64, draws: u64) -> Score {
-    mean_over_draws(draws, |draw| {
-        let seed = &brute[(draw % brute.len() as u64) as usize];
-        let order = shuffled(&seed.trained, draw);
-        let mut best = None;
-        for count in 1..=order.len() {
-            let (seen, spent) = halve(&order[..count], truth);
-            if spent > budget && best.is_some() {
-                break;
-            }
-            best = Some((seen, spent, count));
-        }
-        let (seen, cost, count) = best.expect("at least one format is tried");
-        let seen: BTreeMap<Format, f64> = seen.into_iter().collect();
-        let (regret, regret_max) = truth.regret(|format| seen.get(&format).copied());
-        Score {
-            error: None,
-            bias: None,
-            tau: None,
-            pairs: None,
-            regret,
-            regret_max,
-            trainings: count as f64,
-            cost,
-        }
-    })
-}
-
-/// The last accuracy seen of each format, and what it cost.
-fn halve(formats: &[Training], truth: &Truth) -> (Vec<(Format, f64)>, f64) {
-    let mut alive: Vec<&Training> = formats.iter().collect();
-    let mut seen: BTreeMap<Format, f64> = BTreeMap::new();
-    let (mut done, mut spent) = (0usize, 0.0);
-    let epochs = truth.epochs as usize;
-    let mut until = 1;
-    loop {
-        for training in &alive {
-            spent += (until - done) as f64 * epoch_cost(training.format);
-            seen.insert(training.format, training.curve[until - 1].accuracy);
-        }
-        if until == epochs {
-            return (seen.into_iter().collect(), spent);
-        }
-        alive.sort_by(|a, b| seen[&b.format].total_cmp(&seen[&a.format]));
-        alive.truncate(alive.len().div_ceil(2));
-        done = until;
-        until = (2 * until).min(epochs);
-    }
-}
-
-/// Formats in random order, each trained from scratch if what is left of the budget allows; one is always allowed.
-fn drawn(brute: &[Found], budget: f64, draw: u64) -> Vec<Training> {
-    let seed = &brute[(draw % brute.len() as u64) as usize];
-    let mut trained: Vec<Training> = Vec::new();
-    for training in shuffled(&seed.trained, draw) {
-        trained.push(training);
-        if trained.len() > 1 && cost(&trained) > budget {
-            trained.pop();
-        }
-    }
-    trained
-}
-
-fn shuffled(trained: &[Training], draw: u64) -> Vec<Training> {
-    let mut order = trained.to_vec();
-    order.sort_by_key(|training| Digest::of_value(&("draw", draw, training.format)));
-    order
-}
-
-fn mean_over_draws(draws: u64, score: impl Fn(u64) -> Score) -> Score {
-    Score::mean(&(0..draws.max(1)).map(score).collect::<Vec<_>>())
 }

@@ -7,18 +7,18 @@
 //! compares chains that are cut with one that is not instead.
 
 mod arms;
-mod metrics;
-mod runs;
 mod segments;
+mod table;
 
 use anyhow::Context;
-use metrics::{Score, Truth};
-use runs::{Found, Runs};
+use imgcalc_tests::brute_force::arms::{chain, random, successive_halving};
+use imgcalc_tests::brute_force::metrics::{Score, Truth};
+use imgcalc_tests::brute_force::runs::{Found, Runs};
+use imgcalc_tests::brute_force::{DRAWS, SEEDS, all};
+use imgcalc_tests::sections;
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Seeds of brute force, and of the chain.
-const SEEDS: [u64; 3] = [1, 2, 3];
 /// Chains compared: name, choice of buckets, epochs of a link.
 const CHAINS: [(&str, &str, u32); 4] = [
     ("chain, bend", "bend", 4),
@@ -26,21 +26,14 @@ const CHAINS: [(&str, &str, u32); 4] = [
     ("chain, random", "random", 4),
     ("chain, bend, 2 epochs a link", "bend", 2),
 ];
-/// Draws of the random peers.
-const DRAWS: u64 = 300;
 
 fn main() -> anyhow::Result<()> {
-    let root = PathBuf::from("target/bench/accuracy");
-    let runs = Runs::prepare(&root)?;
+    let runs = Runs::prepare(&sections::folder("accuracy")?)?;
     if std::env::args().nth(1).as_deref() == Some("segments") {
         println!("{}", segments::table(&runs, &SEEDS)?);
         return Ok(());
     }
-    let brute: Vec<Found> = SEEDS
-        .iter()
-        .map(|&seed| runs.brute_force(seed))
-        .collect::<anyhow::Result<_>>()?;
-    let truth = Truth::of(&brute);
+    let (brute, truth) = all(&runs)?;
     let mut table = Vec::new();
     let mut rows = Vec::new();
 
@@ -54,23 +47,23 @@ fn main() -> anyhow::Result<()> {
         let scores = |arm: fn(&Found, &Truth) -> Score| {
             Score::mean(&found.iter().map(|found| arm(found, &truth)).collect::<Vec<_>>())
         };
-        chains.push(scores(arms::chain));
-        table.push((name.to_string(), scores(arms::chain)));
+        chains.push(scores(chain));
+        table.push((name.to_string(), scores(chain)));
         table.push((format!("{name}, bucket maxima"), scores(arms::bucket_maximum)));
     }
     let cost = chains[0].cost;
-    let random = arms::random(&brute, &truth, cost, DRAWS);
+    let randomly = random(&brute, &truth, cost, DRAWS);
     let modelled = arms::random_modelled(&brute, &truth, cost, DRAWS / 10);
-    let halving = arms::successive_halving(&brute, &truth, cost, DRAWS);
-    table.push(("random, best seen".into(), random));
+    let halving = successive_halving(&brute, &truth, cost, DRAWS);
+    table.push(("random, best seen".into(), randomly));
     table.push(("random, our model".into(), modelled));
     table.push(("successive halving".into(), halving));
     table.push(("another brute-force seed".into(), ceiling));
 
-    println!("{}", metrics::markdown(&truth, &table));
+    println!("{}", table::markdown(&truth, &table));
     let ours = chains[0];
     for (peer_name, peer) in [
-        ("random", random),
+        ("random", randomly),
         ("successive halving", halving),
         ("another brute-force seed", ceiling),
     ] {

@@ -3,9 +3,9 @@
 //! With evenly spaced buckets all formats are in one round, where segments start from farthest off. Nothing but the
 //! ancestor of a link differs, so formats are compared one by one.
 
-use crate::runs::{Found, Runs};
 use imgcalc_shared::chain::links_in_sequence;
 use imgcalc_shared::format::Format;
+use imgcalc_tests::brute_force::runs::{Found, Runs};
 use std::collections::BTreeMap;
 
 const SEGMENTS: [u16; 3] = [1, 2, 4];

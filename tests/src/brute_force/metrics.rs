@@ -1,13 +1,13 @@
 //! What is measured: error, rank agreement, regret, cost.
 
-use crate::runs::Found;
+use super::runs::Found;
 use imgcalc_shared::format::{Format, Size};
 use std::collections::BTreeMap;
 
 /// Pairs of formats closer than this are within the noise, points of accuracy.
 pub const BAND: f64 = 2.0;
 /// Time budgets: as many as the chain has buckets.
-const BUDGETS: usize = 12;
+pub const BUDGETS: usize = 12;
 const SIZE: Size = Size {
     height: 32,
     width: 32,
@@ -38,6 +38,8 @@ pub struct Score {
     pub regret: f64,
     /// The largest of them.
     pub regret_max: f64,
+    /// True accuracy of the recommended format at each time budget, points.
+    pub at_budgets: [f64; BUDGETS],
     /// Trainings it took.
     pub trainings: f64,
     /// Their cost in epochs on pixels' size.
@@ -92,42 +94,56 @@ impl Truth {
             .map(|(truth, said)| (truth - said).abs())
             .sum::<f64>()
             / pairs.len() as f64;
-        let (regret, regret_max) = self.regret(|format| predicted.get(&format).copied());
         Score {
             error: Some(error),
             bias: Some(pairs.iter().map(|(truth, said)| said - truth).sum::<f64>() / pairs.len() as f64),
             tau: Some(tau(&pairs)),
             pairs: Some(ordered(&pairs)),
-            regret,
-            regret_max,
+            ..self.choice(|format| predicted.get(&format).copied(), trainings, cost)
+        }
+    }
+
+    /// Scores a choice: the format with the highest value within each budget is taken; where none has a value, the
+    /// fastest is.
+    pub fn choice(&self, value: impl Fn(Format) -> Option<f64>, trainings: f64, cost: f64) -> Score {
+        let at_budgets = std::array::from_fn(|budget| {
+            let within = self.within(budget);
+            let known = within
+                .iter()
+                .filter_map(|(format, _)| Some((*format, value(*format)?)));
+            let taken = known
+                .max_by(|a, b| a.1.total_cmp(&b.1))
+                .map_or(within[0].0, |(format, _)| format);
+            self.accuracy[&taken]
+        });
+        let best = self.best();
+        let regrets = best.iter().zip(&at_budgets).map(|(best, taken)| best - taken);
+        Score {
+            error: None,
+            bias: None,
+            tau: None,
+            pairs: None,
+            regret: regrets.clone().sum::<f64>() / BUDGETS as f64,
+            regret_max: regrets.fold(0.0, f64::max),
+            at_budgets,
             trainings,
             cost,
         }
     }
 
-    /// Mean and largest regret when the format with the highest value within each budget is taken; where none has
-    /// a value, the fastest is.
-    pub fn regret(&self, value: impl Fn(Format) -> Option<f64>) -> (f64, f64) {
-        let regrets: Vec<f64> = (1..=BUDGETS)
-            .map(|budget| {
-                let within = &self.formats[..budget * self.formats.len() / BUDGETS];
-                let best = within
-                    .iter()
-                    .map(|(format, _)| self.accuracy[format])
-                    .fold(f64::MIN, f64::max);
-                let known = within
-                    .iter()
-                    .filter_map(|(format, _)| Some((*format, value(*format)?)));
-                let taken = known
-                    .max_by(|a, b| a.1.total_cmp(&b.1))
-                    .map_or(within[0].0, |(format, _)| format);
-                best - self.accuracy[&taken]
-            })
-            .collect();
-        (
-            regrets.iter().sum::<f64>() / regrets.len() as f64,
-            regrets.iter().copied().fold(0.0, f64::max),
-        )
+    /// The formats within a time budget, of which the last is the largest.
+    pub fn within(&self, budget: usize) -> &[(Format, f64)] {
+        &self.formats[..(budget + 1) * self.formats.len() / BUDGETS]
+    }
+
+    /// The best true accuracy at each time budget, points.
+    pub fn best(&self) -> [f64; BUDGETS] {
+        std::array::from_fn(|budget| {
+            let within = self.within(budget).iter();
+            within
+                .map(|(format, _)| self.accuracy[format])
+                .fold(f64::MIN, f64::max)
+        })
     }
 }
 
@@ -147,6 +163,9 @@ impl Score {
             pairs: known(|score| score.pairs),
             regret: mean(|score| score.regret),
             regret_max: scores.iter().map(|score| score.regret_max).fold(0.0, f64::max),
+            at_budgets: std::array::from_fn(|budget| {
+                scores.iter().map(|score| score.at_budgets[budget]).sum::<f64>() / count
+            }),
             trainings: mean(|score| score.trainings),
             cost: mean(|score| score.cost),
         }
@@ -154,17 +173,22 @@ impl Score {
 }
 
 /// Kendall's tau-a of pairs of values (Kendall, "A new measure of rank correlation", 1938).
-fn tau(pairs: &[(f64, f64)]) -> f64 {
+pub fn tau(pairs: &[(f64, f64)]) -> f64 {
     let mut sum = 0.0;
     let mut count = 0.0;
     for (index, a) in pairs.iter().enumerate() {
         for b in &pairs[index + 1..] {
-            let product = (a.0 - b.0) * (a.1 - b.1);
-            sum += if product == 0.0 { 0.0 } else { product.signum() };
+            sum += agreement(*a, *b);
             count += 1.0;
         }
     }
     sum / count
+}
+
+/// 1 where two pairs of values are in the same order, -1 where they are in opposite ones, 0 where two values are equal.
+pub fn agreement(a: (f64, f64), b: (f64, f64)) -> f64 {
+    let product = (a.0 - b.0) * (a.1 - b.1);
+    if product == 0.0 { 0.0 } else { product.signum() }
 }
 
 /// Share of pairs whose true values differ by more than the band that are ordered rightly.
@@ -179,31 +203,4 @@ fn ordered(pairs: &[(f64, f64)]) -> f64 {
         }
     }
     right / all
-}
-
-/// The table of the README.
-pub fn markdown(truth: &Truth, table: &[(String, Score)]) -> String {
-    let mut text = String::from(
-        "| | error, points | bias | tau | pairs > 2 points right | mean regret, points | largest | trainings | cost, epochs | brute force ÷ cost |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-    );
-    let number =
-        |value: Option<f64>, digits: usize| value.map_or("–".into(), |value| format!("{value:.digits$}"));
-    for (name, score) in table {
-        let pairs = score
-            .pairs
-            .map_or("–".into(), |share| format!("{:.1} %", 100.0 * share));
-        text += &format!(
-            "| {name} | {} | {} | {} | {pairs} | {:.2} | {:.2} | {:.1} | {:.1} | {:.1} |\n",
-            number(score.error, 2),
-            number(score.bias, 2),
-            number(score.tau, 2),
-            score.regret,
-            score.regret_max,
-            score.trainings,
-            score.cost,
-            truth.cost() / score.cost,
-        );
-    }
-    text
 }
