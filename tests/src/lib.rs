@@ -15,6 +15,7 @@
 //! - [`logs`]: what nobody expected in a log.
 //! - [`images`]: colour images in class folders.
 //! - [`disk`]: a disk that is too small.
+//! - [`simulated`]: workers that speak the protocol and do no work.
 //! - [`sections`]: which sections of a benchmark run, and where they put what they make.
 //! - [`dice`]: numbers that look random and come back with their seed.
 
@@ -38,5 +39,7 @@ pub mod group;
 
 pub mod answers;
 pub mod disk;
+
+pub mod simulated;
 
 pub mod sections;
