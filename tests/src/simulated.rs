@@ -9,7 +9,7 @@ use imgcalc_shared::format::Size;
 use imgcalc_shared::spec::{DatasetFacts, Surroundings};
 use imgcalc_shared::task::Outcome;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tokio_stream::wrappers::ReceiverStream;
@@ -38,6 +38,7 @@ pub struct Simulated {
     at: usize,
     name: String,
     host: String,
+    /// Of its last question; it rises over restarts too.
     sequence: u64,
 }
 
@@ -53,7 +54,7 @@ impl Simulated {
             at: 0,
             name: format!("w{number}"),
             host: format!("host-{number}"),
-            sequence: 0,
+            sequence: micros_of_clock(),
         })
     }
 
@@ -180,6 +181,11 @@ impl Simulated {
             }
         }
     }
+}
+
+fn micros_of_clock() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_micros() as u64
 }
 
 /// What surrounds a spec whose tasks simulated workers do: a dataset that nobody reads, and a folder as the base.

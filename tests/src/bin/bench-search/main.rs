@@ -3,6 +3,7 @@
 //! Without arguments all sections run.
 
 mod hyper;
+mod idle;
 mod table;
 
 use imgcalc_tests::sections::{self, Sections};
@@ -21,6 +22,7 @@ async fn main() -> anyhow::Result<()> {
             eprintln!("{section}: {}", root.display());
             match section {
                 "hyper" => tables.extend(hyper::run(&root)?),
+                "idle" => tables.push(idle::run(&root)?),
                 _ => {}
             }
         }
