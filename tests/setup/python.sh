@@ -1,7 +1,8 @@
 #!/bin/sh
 # Puts the Python packages of a list that lies beside this script into a folder of the list's name, for PYTHONPATH:
 # `python.sh python` those that tests use into .deps/python, `python.sh peers` those that `make bench-storage` compares with
-# into .deps/peers (about 750 MB), `python.sh pytorch` those that `make bench-engine` compares with into .deps/pytorch (4.7 GB).
+# into .deps/peers (about 750 MB), `python.sh pytorch` those that `make bench-engine` compares with into .deps/pytorch (4.7 GB),
+# `python.sh optuna` what `make bench-search` compares with into .deps/optuna (about 85 MB).
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +11,7 @@ root=$(cd "$here/../.." && pwd)
 
 name=${1:-}
 list=$here/$name.txt
-[ -n "$name" ] && [ -f "$list" ] || fail "name a list: python.sh python, python.sh peers or python.sh pytorch"
+[ -n "$name" ] && [ -f "$list" ] || fail "name a list: python.sh python, python.sh peers, python.sh pytorch or python.sh optuna"
 dest=$root/.deps/$name
 python=$(pip_python)
 # Without comments and pip's options.

@@ -16,6 +16,7 @@
 //! - [`images`]: colour images in class folders.
 //! - [`disk`]: a disk that is too small.
 //! - [`brute_force`]: everything of a small space trained, and searches held against it.
+//! - [`simulated`]: workers that speak the protocol and do no work.
 //! - [`sections`]: which sections of a benchmark run, and where they put what they make.
 //! - [`dice`]: numbers that look random and come back with their seed.
 
@@ -41,4 +42,6 @@ pub mod answers;
 pub mod disk;
 
 pub mod brute_force;
+pub mod simulated;
+
 pub mod sections;

@@ -20,10 +20,9 @@ use imgcalc_proto::to_wire;
 use imgcalc_proto::v1::SubmitRequest;
 use imgcalc_proto::v1::builds_client::BuildsClient;
 use imgcalc_shared::build::Build;
-use imgcalc_shared::dataset::{ObjectRef, Splits};
-use imgcalc_shared::digest::Digest;
-use imgcalc_shared::format::Size;
-use imgcalc_shared::spec::{DatasetFacts, Spec, Surroundings};
+use imgcalc_shared::dataset::Splits;
+use imgcalc_shared::spec::Spec;
+use imgcalc_tests::simulated;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,8 +64,7 @@ struct Bench {
 pub async fn run(root: &Path) -> anyhow::Result<Vec<Row>> {
     let group = Group::start(Kind::Ours, root, Timeouts::default_of(Kind::Ours)).await?;
     let base = group.folder().join("dispatch-base");
-    std::fs::create_dir_all(&base)?;
-    let weights = weights(&base)?;
+    let weights = Arc::new(simulated::weights(&base)?);
     let addresses: Vec<String> = (0..3).map(|index| group.address(index)).collect();
     let fleet = Fleet::start(&addresses, WORKERS, weights)?;
     let mut bench = Bench {
@@ -183,42 +181,12 @@ fn build(number: usize, base: &Path) -> anyhow::Result<Build> {
          [buckets]\ncount = 40\nsampled = 20\nformats_per_bucket = {}\nchoice = \"uniform\"\n",
         OF_BUILD / 20
     );
-    let side = 256;
-    let dataset = DatasetFacts {
-        digest: Digest::of(b"dispatch"),
-        size: Size {
-            height: side,
-            width: side,
-        },
-        channels: 3,
-        classes: 1000,
-        splits: Splits {
-            train: 100_000,
-            validation: 10_000,
-            test: 0,
-        },
-        has_jpeg_files: false,
+    let splits = Splits {
+        train: 100_000,
+        validation: 10_000,
+        test: 0,
     };
-    let surroundings = Surroundings {
-        base: format!("file://{}", base.display()),
-        dataset,
-        hardware: worker::HARDWARE.into(),
-        script: None,
-        weights: None,
-    };
+    let surroundings = simulated::surroundings(base, 256, 1000, splits);
     let spec = Spec::parse(&text).context("the spec of the benchmark")?;
     Ok(spec.resolve(&surroundings)?)
-}
-
-/// Weights that every result may name.
-fn weights(base: &Path) -> anyhow::Result<Arc<ObjectRef>> {
-    let content = [7; 1024];
-    let digest = Digest::of(&content);
-    let key = format!("weights-{digest}");
-    std::fs::write(base.join(&key), content)?;
-    Ok(Arc::new(ObjectRef {
-        key,
-        bytes: content.len() as u64,
-        digest,
-    }))
 }

@@ -2,6 +2,8 @@
 //!
 //! Without arguments all sections run.
 
+mod hyper;
+mod idle;
 mod table;
 
 use imgcalc_tests::sections::{self, Sections};
@@ -14,10 +16,15 @@ const SECTIONS: [&str; 4] = ["formats", "nets", "hyper", "idle"];
 async fn main() -> anyhow::Result<()> {
     let sections = Sections::of_arguments(&SECTIONS)?;
     let root = sections::folder("search")?;
-    let tables: Vec<Table> = Vec::new();
+    let mut tables: Vec<Table> = Vec::new();
     for section in SECTIONS {
         if sections.include(section) {
             eprintln!("{section}: {}", root.display());
+            match section {
+                "hyper" => tables.extend(hyper::run(&root)?),
+                "idle" => tables.push(idle::run(&root)?),
+                _ => {}
+            }
         }
     }
     for table in &tables {
