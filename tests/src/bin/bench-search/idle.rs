@@ -36,34 +36,45 @@ const IDLE_MAX: f64 = 3.0;
 /// Ways to search.
 struct Arm {
     name: &'static str,
-    parallel: u16,
+    /// None: as many as there are workers.
+    parallel: Option<u16>,
     kill: Option<Kill>,
 }
 
-const ARMS: [Arm; 5] = [
+const ARMS: [Arm; 7] = [
+    Arm {
+        name: "ours, ASHA, slots follow the workers",
+        parallel: None,
+        kill: None,
+    },
     Arm {
         name: "ours, ASHA, parallel = 8",
-        parallel: 8,
+        parallel: Some(8),
         kill: None,
     },
     Arm {
         name: "ours, ASHA, parallel = 10",
-        parallel: 10,
+        parallel: Some(10),
         kill: None,
     },
     Arm {
+        name: "a worker killed every minute, slots follow the workers",
+        parallel: None,
+        kill: Some(Kill { same_name: false }),
+    },
+    Arm {
         name: "a worker killed every minute, parallel = 8",
-        parallel: 8,
+        parallel: Some(8),
         kill: Some(Kill { same_name: false }),
     },
     Arm {
         name: "a worker killed every minute, parallel = 10",
-        parallel: 10,
+        parallel: Some(10),
         kill: Some(Kill { same_name: false }),
     },
     Arm {
         name: "the same, each started again under its name, parallel = 8",
-        parallel: 8,
+        parallel: Some(8),
         kill: Some(Kill { same_name: true }),
     },
 ];

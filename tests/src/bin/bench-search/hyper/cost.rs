@@ -44,7 +44,7 @@ fn unfold(surrogate: &Surrogate, algorithm: Algorithm, seed: u64) -> f64 {
         epochs: surrogate.epochs,
         budget: Budget {
             trainings: Some(TRIALS),
-            epochs: None,
+            ..Budget::default()
         },
         seed,
     };
@@ -53,7 +53,7 @@ fn unfold(surrogate: &Surrogate, algorithm: Algorithm, seed: u64) -> f64 {
     // Of each trial its curve and how far it has come.
     let mut trials = BTreeMap::new();
     let mut order = 0;
-    let whole = search.unfold(PARALLEL, |decision| {
+    let whole = search.unfold(&PARALLEL.into(), |decision| {
         if let Decision::Start { trial, point, .. } = decision {
             trials.insert(*trial, (surrogate.curve(point), 0));
         }
@@ -68,16 +68,21 @@ fn unfold(surrogate: &Surrogate, algorithm: Algorithm, seed: u64) -> f64 {
         order += 1;
         results.insert(decision.to_string(), reports.clone());
         let reports = Some(reports);
-        Some(Ended { order, reports })
+        Some(Ended {
+            order,
+            took: None,
+            reports,
+        })
     });
     assert!(whole.is_over && whole.history.started() == TRIALS);
     let since = Instant::now();
     let mut order = 0;
-    let again = search.unfold(PARALLEL, |decision| {
+    let again = search.unfold(&PARALLEL.into(), |decision| {
         order += 1;
         let reports = results.get(&decision.to_string()).cloned();
         reports.map(|reports| Ended {
             order,
+            took: None,
             reports: Some(reports),
         })
     });

@@ -45,7 +45,7 @@ pub(super) struct Kill {
 type Shared = Arc<Mutex<Book>>;
 
 /// Runs a coordinator and its workers for the span.
-pub(super) fn measure(root: &Path, parallel: u16, kill: Option<Kill>) -> anyhow::Result<Spent> {
+pub(super) fn measure(root: &Path, parallel: Option<u16>, kill: Option<Kill>) -> anyhow::Result<Spent> {
     let folder = tempfile::TempDir::new_in(root)?;
     let object = simulated::weights(folder.path())?;
     let build = build(folder.path(), parallel)?;
@@ -62,11 +62,9 @@ pub(super) fn measure(root: &Path, parallel: u16, kill: Option<Kill>) -> anyhow:
     spent
 }
 
-fn build(base: &Path, parallel: u16) -> anyhow::Result<Build> {
-    let text = SPEC.replace(
-        "[search.hyper]\n",
-        &format!("[search.hyper]\nparallel = {parallel}\n"),
-    );
+fn build(base: &Path, parallel: Option<u16>) -> anyhow::Result<Build> {
+    let parallel = parallel.map_or(String::new(), |parallel| format!("parallel = {parallel}\n"));
+    let text = SPEC.replace("[search.hyper]\n", &format!("[search.hyper]\n{parallel}"));
     let splits = Splits {
         train: 10_000,
         validation: 1_000,
