@@ -121,8 +121,9 @@ impl std::str::FromStr for Hours {
 
 impl std::fmt::Display for Hours {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Seconds show where they are all there is: 1/3600 is no round number of hours.
-        f64::from(*self).fmt(f)
+        // A second is 0.0003 hours.
+        let text = format!("{:.4}", f64::from(*self));
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
