@@ -21,7 +21,11 @@ impl Table {
 
     /// One row more.
     pub fn row(&mut self, cells: Vec<String>) {
-        assert_eq!(cells.len(), self.columns.len(), "a row has a cell of every column");
+        assert_eq!(
+            cells.len(),
+            self.columns.len(),
+            "a row has a cell of every column"
+        );
         self.rows.push(cells);
     }
 }
