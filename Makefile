@@ -5,7 +5,7 @@ DEMO := target/demo
 # Rounds of `make faults`, about a minute each.
 ROUNDS := 10
 
-.PHONY: help setup setup-test build demo test faults fuzz lint bench-accuracy bench-segments bench-ledger bench-storage bench-engine clean-demo simulate simulate-days
+.PHONY: help setup setup-test build demo test faults fuzz lint bench-accuracy bench-search bench-segments bench-ledger bench-storage bench-engine clean-demo simulate simulate-days
 
 help:
 	@echo "make demo            set up, build and run the main job on Fashion-MNIST in $(DEMO)"
@@ -22,6 +22,8 @@ help:
 	@echo "make bench-engine    training speed, reads and memory beside PyTorch (about fifteen minutes, installs 4.7 GB); PHOTOS=folder"
 	@echo "                     NETS='resnet18 ...'|all THREADS=n QUICK=1 (two minutes) SECTIONS='epochs shared augment memory'"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
+	@echo "make bench-search    hold the searches against brute force, which it shares with bench-accuracy, and against peers"
+	@echo "                     SECTIONS='formats nets' QUICK=1 (one seed)"
 
 setup:
 	@worker/setup/libtorch.sh
@@ -64,6 +66,10 @@ lint: setup
 bench-accuracy: build
 	@tests/setup/fashion-mnist.sh
 	cargo run --release -p imgcalc-tests --bin bench-accuracy
+
+bench-search: build
+	@tests/setup/fashion-mnist.sh
+	QUICK="$(QUICK)" cargo run --release -p imgcalc-tests --bin bench-search -- $(SECTIONS)
 
 bench-segments: build
 	@tests/setup/fashion-mnist.sh

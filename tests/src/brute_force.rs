@@ -19,8 +19,8 @@ pub const SEEDS: [u64; 3] = [1, 2, 3];
 pub const DRAWS: u64 = 300;
 
 /// Brute force, seed by seed, and what it says; nothing is trained that was trained before.
-pub fn all(runs: &Runs) -> anyhow::Result<(Vec<Found>, Truth)> {
-    let brute: Vec<Found> = SEEDS
+pub fn all(runs: &Runs, seeds: &[u64]) -> anyhow::Result<(Vec<Found>, Truth)> {
+    let brute: Vec<Found> = seeds
         .iter()
         .map(|&seed| runs.brute_force(seed))
         .collect::<anyhow::Result<_>>()?;

@@ -19,7 +19,7 @@ pub fn chain(found: &Found, truth: &Truth) -> Score {
     let predicted = found
         .candidates
         .iter()
-        .map(|candidate| (candidate.format, 100.0 * candidate.accuracy))
+        .filter_map(|candidate| Some((candidate.format, 100.0 * candidate.accuracy?)))
         .collect();
     truth.score(&predicted, found.trained.len() as f64, cost(&found.trained))
 }

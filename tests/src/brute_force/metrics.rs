@@ -204,3 +204,51 @@ fn ordered(pairs: &[(f64, f64)]) -> f64 {
     }
     right / all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twelve formats, the slower the denser; the densest but one is the most accurate.
+    fn truth() -> Truth {
+        let format = |keep: usize| -> Format { format!("1x1-b16-k{keep}-q20").parse().unwrap() };
+        let formats: Vec<(Format, f64)> = (1..=12).map(|keep| (format(keep), keep as f64)).collect();
+        let points = |keep: usize| if keep == 12 { 50.0 } else { 50.0 + keep as f64 };
+        Truth {
+            accuracy: (1..=12).map(|keep| (format(keep), points(keep))).collect(),
+            formats,
+            epochs: 8.0,
+        }
+    }
+
+    #[test]
+    fn within_a_budget_the_highest_value_is_taken_and_the_fastest_where_none_is_known() {
+        let truth = truth();
+        let densest = truth.choice(|format| Some(f64::from(format.keep())), 0.0, 0.0);
+        assert_eq!(densest.at_budgets[10], 61.0);
+        assert_eq!(densest.at_budgets[11], 50.0);
+        assert_eq!((densest.regret, densest.regret_max), (11.0 / 12.0, 11.0));
+        let one = truth.choice(|format| (format.keep() == 6).then_some(1.0), 0.0, 0.0);
+        assert_eq!(one.at_budgets[4], 51.0);
+        assert_eq!(one.at_budgets[11], 56.0);
+        let best = truth.choice(|format| truth.accuracy.get(&format).copied(), 0.0, 0.0);
+        assert_eq!(best.at_budgets, truth.best());
+        assert_eq!(best.regret, 0.0);
+    }
+
+    #[test]
+    fn what_is_ordered_as_the_truth_is_has_a_tau_of_one_whatever_its_scale() {
+        let truth = truth();
+        let said = |slope: f64| {
+            let said = truth
+                .accuracy
+                .iter()
+                .map(|(format, points)| (*format, slope * points));
+            truth.score(&said.collect(), 1.0, 1.0)
+        };
+        assert_eq!(said(0.5).tau, Some(1.0));
+        assert_eq!(said(-1.0).tau, Some(-1.0));
+        assert_eq!(said(0.5).pairs, Some(1.0));
+        assert_eq!(said(-1.0).pairs, Some(0.0));
+    }
+}

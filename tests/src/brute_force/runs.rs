@@ -50,8 +50,8 @@ pub struct Candidate {
     pub format: Format,
     /// µs per image.
     pub time_us: f64,
-    /// Measured or predicted.
-    pub accuracy: f64,
+    /// Measured or predicted, where anything was trained.
+    pub accuracy: Option<f64>,
     /// Its bucket.
     pub bucket: usize,
 }
@@ -85,12 +85,12 @@ impl Runs {
         self.build(&format!("chain-{seed}"), "", &training, &buckets)
     }
 
-    /// A walk over an embedding through 12 buckets, whose formats are trained too, with this many epochs a link.
-    pub fn embedding(&self, seed: u64, epochs: u32) -> anyhow::Result<Found> {
+    /// A walk over an embedding through 12 buckets; its formats are trained, with this many epochs a link, or are not.
+    pub fn embedding(&self, seed: u64, epochs: u32, verify: bool) -> anyhow::Result<Found> {
         let training = format!("epochs_transfer = {epochs}\nseed = {seed}");
-        let buckets = "count = 12\n[embedding]\nverify = true";
-        let name = format!("embedding-{seed}");
-        self.build(&name, "method = \"embedding\"\n", &training, buckets)
+        let buckets = format!("count = 12\n[embedding]\nverify = {verify}");
+        let name = format!("{}-{seed}", if verify { "embedding" } else { "walk" });
+        self.build(&name, "method = \"embedding\"\n", &training, &buckets)
     }
 
     fn build(&self, name: &str, method: &str, training: &str, buckets: &str) -> anyhow::Result<Found> {

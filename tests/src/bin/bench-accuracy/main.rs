@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
         println!("{}", segments::table(&runs, &SEEDS)?);
         return Ok(());
     }
-    let (brute, truth) = all(&runs)?;
+    let (brute, truth) = all(&runs, &SEEDS)?;
     let mut table = Vec::new();
     let mut rows = Vec::new();
 
