@@ -239,7 +239,7 @@ fn more_budget_goes_on_where_less_ended() {
     }
 }
 
-fn over_nets(algorithm: NetAlgorithm) -> Build {
+pub(super) fn over_nets(algorithm: NetAlgorithm) -> Build {
     let space = NetSpace {
         names: vec![NetName::ResnetLike],
         stem: 8,
@@ -273,6 +273,7 @@ fn of_nets_that_are_fast_enough_as_many_are_trained_as_the_budget_says() {
         NetAlgorithm::Proxies { by: Promise::Naswot },
         NetAlgorithm::Proxies { by: Promise::Flops },
         NetAlgorithm::Predictor {},
+        NetAlgorithm::Supernet { epochs: Some(2) },
     ];
     for algorithm in algorithms {
         let mut build = over_nets(algorithm);
