@@ -6,6 +6,7 @@ use crate::dataset::Splits;
 use crate::digest::Digest;
 use crate::embedding::EmbeddingSearch;
 use crate::format::{Format, Size};
+use crate::net;
 use crate::search::{Budget, HyperSearch, NetSearch, PARALLEL_MAX, Slots};
 use crate::space::Space;
 use crate::task::{Jpeg, Start, Task};
@@ -276,17 +277,21 @@ impl Build {
         {
             return embedding.cost_epochs(formats, self.size, self.images.train);
         }
-        let Task::Train {
-            input, hyper, leg, ..
-        } = task
-        else {
-            return 0.0;
+        let (input, epochs) = match task {
+            Task::Train {
+                input, hyper, leg, ..
+            } => (
+                input,
+                leg.map_or(hyper.epochs, |leg| leg.until.saturating_sub(leg.after)),
+            ),
+            // A step is one of several nets.
+            Task::Supernet { input, hyper, .. } => (input, hyper.epochs.saturating_mul(net::NETS_OF_A_STEP)),
+            _ => return 0.0,
         };
         let shape = match input {
             crate::task::Input::Format(format) => self.shape(*format),
             crate::task::Input::Pixels => self.pixel_shape(),
         };
-        let epochs = leg.map_or(hyper.epochs, |leg| leg.until.saturating_sub(leg.after));
         f64::from(epochs) * self.epoch_cost(shape)
     }
 }

@@ -3,7 +3,9 @@
 use crate::dataset::ObjectRef;
 use crate::format::Format;
 use crate::profile::{Access, AccessProfile, ExecuteProfile, FormatAccess, Timing};
-use crate::task::{BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Proxies, Task, Trained};
+use crate::task::{
+    BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Proxies, Supernet, Task, Trained,
+};
 
 /// An outcome that the task accepts.
 ///
@@ -50,6 +52,22 @@ pub fn outcome(task: &Task) -> Outcome {
             jacobian_covariance: share - 10.0,
             naswot: 100.0 + share,
         }),
+        Task::Supernet { nets, hyper, .. } => {
+            // Apart from each other, and otherwise with every task.
+            let accuracy = |at: usize| (share + 0.618 * at as f64).fract();
+            let point = |epoch: u32| EpochPoint {
+                epoch,
+                loss: 1.0,
+                accuracy: 0.5,
+            };
+            Outcome::Supernet(Supernet {
+                accuracies: (0..nets.len()).map(accuracy).collect(),
+                curve: (1..=hyper.epochs).map(point).collect(),
+                bytes_read: 1,
+                seconds: 1.0,
+                batch_halved_to: None,
+            })
+        }
         Task::Train { hyper, leg, .. } => Outcome::Train(Trained {
             weights: object(task),
             loss: 1.0,

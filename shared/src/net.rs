@@ -9,6 +9,7 @@ mod mobilenet_v3;
 mod resnet;
 mod resnet_like;
 mod script;
+mod shares;
 mod shufflenet_v2;
 mod small_resnet;
 mod stages;
@@ -23,6 +24,7 @@ pub use script::{
     SCRIPT_BYTES_MAX, SCRIPT_NAMES, SCRIPT_SIDE_MAX, ScriptFacts, Sides, open_script, script_key,
     script_name_key, seal_script,
 };
+pub use shares::{NETS_OF_A_STEP, SHARING_MAX, Shares, shared_name};
 
 use crate::training::{InputShape, Net};
 use walk::Extent;

@@ -9,9 +9,10 @@ use crate::format::{Family, Format};
 use crate::training::{Embedding, Hyper, InputShape, Net, Precision};
 mod embedded;
 mod outcome;
+mod words;
 
 pub use embedded::{AgreementPoint, Embedded, FormatVector};
-pub use outcome::{BatchTiming, EpochPoint, Outcome, Proxies, Trained};
+pub use outcome::{BatchTiming, EpochPoint, Outcome, Proxies, Supernet, Trained};
 
 use serde::{Deserialize, Serialize};
 
@@ -100,6 +101,22 @@ pub enum Task {
         batch: u32,
         /// Seed of the first weights and of the choice of images.
         seed: u64,
+        /// Threads of the computation: sums depend on how they are split.
+        threads: u16,
+    },
+    /// Train nets at once that share their weights, and score each with its share: what is worth a training of its own is chosen
+    /// by that.
+    Supernet {
+        /// The dataset.
+        dataset: Digest,
+        /// Images of each split used; scored is on the validation images.
+        images: Splits,
+        /// What the nets see.
+        input: Input,
+        /// The nets, all of one name.
+        nets: Vec<Net>,
+        /// How what holds them all is trained.
+        hyper: Hyper,
         /// Threads of the computation: sums depend on how they are split.
         threads: u16,
     },
@@ -229,6 +246,7 @@ impl Task {
             Task::ProfileJpeg { .. } => 1,
             Task::ProfileTraining { .. } => 1,
             Task::Proxies { .. } => 1,
+            Task::Supernet { .. } => 1,
             Task::Train { .. } => 2,
             Task::Embed { .. } => 1,
         }
@@ -252,6 +270,7 @@ impl Task {
             | Task::ProfileJpeg { dataset, .. }
             | Task::Columns { dataset, .. }
             | Task::Proxies { dataset, .. }
+            | Task::Supernet { dataset, .. }
             | Task::Train { dataset, .. }
             | Task::Embed { dataset, .. } => Some(*dataset),
             Task::ProfileExecute { .. } | Task::ProfileTraining { .. } => None,
@@ -263,6 +282,10 @@ impl Task {
         match self {
             Task::Columns { formats, .. } => formats.first().map(|format| format.family()),
             Task::Proxies {
+                input: Input::Format(format),
+                ..
+            }
+            | Task::Supernet {
                 input: Input::Format(format),
                 ..
             }
@@ -281,88 +304,12 @@ impl Task {
             | Task::ProfileExecute { hardware, .. }
             | Task::ProfileJpeg { hardware, .. }
             | Task::ProfileTraining { hardware, .. } => Some(hardware),
-            Task::Columns { .. } | Task::Proxies { .. } | Task::Train { .. } | Task::Embed { .. } => None,
+            Task::Columns { .. }
+            | Task::Proxies { .. }
+            | Task::Supernet { .. }
+            | Task::Train { .. }
+            | Task::Embed { .. } => None,
         }
-    }
-}
-
-impl std::fmt::Display for TaskId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::fmt::Display for Jpeg {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Jpeg::Source => f.pad("jpeg-source"),
-            Jpeg::Quality(quality) => f.pad(&format!("jpeg-{quality}")),
-        }
-    }
-}
-
-impl std::fmt::Display for Input {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Input::Format(format) => format.fmt(f),
-            Input::Pixels => f.pad("pixels"),
-        }
-    }
-}
-
-impl std::fmt::Display for Task {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Task::Columns { formats, .. } => write!(f, "columns {}", FamilyOf(formats)),
-            Task::ProfileAccess { formats, .. } => write!(f, "profile access {}", FamilyOf(formats)),
-            Task::ProfileExecute { shape, .. } => write!(f, "profile execute {shape}"),
-            Task::ProfileJpeg { jpeg, .. } => write!(f, "profile {jpeg}"),
-            Task::ProfileTraining { shape, .. } => write!(f, "profile training {shape}"),
-            Task::Proxies { input, .. } => write!(f, "proxies {input}"),
-            Task::Train {
-                input,
-                leg: Some(Leg { after, until }),
-                ..
-            } if after + 1 == *until => write!(f, "train {input}, epoch {until}"),
-            Task::Train {
-                input,
-                leg: Some(Leg { after, until }),
-                ..
-            } => write!(f, "train {input}, epochs {} to {until}", after + 1),
-            Task::Train {
-                input,
-                start: Start::Scratch,
-                ..
-            } => write!(f, "train {input} from scratch"),
-            Task::Train { input, .. } => write!(f, "train {input}"),
-            Task::Embed { formats, .. } => write!(f, "embed {} formats", formats.len()),
-        }
-    }
-}
-
-/// What formats of one family are called together.
-struct FamilyOf<'a>(&'a [Format]);
-
-impl std::fmt::Display for FamilyOf<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0.first() {
-            Some(format) => format.family().fmt(f),
-            None => f.pad("of nothing"),
-        }
-    }
-}
-
-impl std::fmt::Display for FailureClass {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            FailureClass::Preempted => "pre-empted",
-            FailureClass::WorkerLost => "worker lost",
-            FailureClass::OutOfMemory => "out of memory",
-            FailureClass::Numeric => "numeric failure",
-            FailureClass::BadData => "bad data",
-            FailureClass::Storage => "storage",
-            FailureClass::Application => "application",
-        })
     }
 }
 
@@ -423,6 +370,54 @@ mod tests {
         assert!(task.accepts(&outcome(5.0)));
         assert!(!task.accepts(&outcome(f64::NAN)) && !task.accepts(&outcome(f64::INFINITY)));
         assert!(!columns(8).accepts(&outcome(5.0)));
+    }
+
+    #[test]
+    fn a_supernet_answers_for_each_of_its_nets_with_shares_of_images() {
+        let task = Task::Supernet {
+            dataset: Digest::of(b"d"),
+            images: Splits {
+                train: 10,
+                validation: 5,
+                test: 0,
+            },
+            input: Input::Pixels,
+            nets: vec![Net::Resnet18 {}; 2],
+            hyper: Hyper {
+                epochs: 1,
+                ..Hyper::default()
+            },
+            threads: 1,
+        };
+        let found = Supernet {
+            accuracies: vec![0.5, 1.0],
+            curve: vec![EpochPoint {
+                epoch: 1,
+                loss: 2.0,
+                accuracy: 0.5,
+            }],
+            bytes_read: 1,
+            seconds: 1.0,
+            batch_halved_to: None,
+        };
+        assert!(task.accepts(&Outcome::Supernet(found.clone())));
+        let refused = |change: fn(&mut Supernet)| {
+            let mut found = found.clone();
+            change(&mut found);
+            !task.accepts(&Outcome::Supernet(found))
+        };
+        assert!(refused(|found| found.accuracies.truncate(1)));
+        assert!(refused(|found| found.accuracies.push(0.5)));
+        assert!(refused(|found| found.accuracies[0] = 1.5));
+        assert!(refused(|found| found.accuracies[1] = f64::NAN));
+        assert!(refused(|found| found.curve.clear()));
+        assert!(refused(|found| found.curve[0].epoch = 2));
+        assert!(refused(|found| found.curve[0].loss = f64::NAN));
+        assert!(refused(|found| found.curve[0].accuracy = -0.5));
+        assert!(refused(|found| found.seconds = f64::INFINITY));
+        assert!(!columns(8).accepts(&Outcome::Supernet(found)));
+        assert_eq!(task.to_string(), "supernet of 2 nets pixels");
+        assert!(!task.is_profile() && task.hardware().is_none() && task.dataset().is_some());
     }
 
     #[test]

@@ -264,7 +264,12 @@ impl Agent {
         };
         tracing::info!(task = id.0.short(), token, "{account}");
         let committed = hand_over::run(&self.link, &task, token, result, account).await?;
-        if committed && matches!(task, Task::Train { .. }) {
+        if committed
+            && matches!(
+                task,
+                Task::Train { .. } | Task::Supernet { .. } | Task::Embed { .. }
+            )
+        {
             self.leftovers.delete(base, id);
         }
         Ok(())

@@ -11,6 +11,7 @@ mod execute;
 pub mod jpeg;
 mod proxies;
 mod steps;
+mod supernet;
 mod train;
 
 use crate::data::Base;
@@ -118,6 +119,7 @@ pub fn run(
         Task::ProfileJpeg { .. } => jpeg::run(&context.base, task, context.threads, observer),
         Task::ProfileTraining { .. } => steps::run(&context.base, task, observer),
         Task::Proxies { .. } => proxies::run(task, context, observer),
+        Task::Supernet { .. } => supernet::run(task, attempt, context, observer),
         Task::Train { .. } => train::run(task, attempt, context, observer),
         Task::Embed { .. } => embed::run(task, attempt, context, observer),
     }

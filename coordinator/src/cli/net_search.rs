@@ -84,6 +84,12 @@ pub(super) fn story(facts: &NetSearchFacts, at: usize) -> anyhow::Result<Vec<Str
             proxies.synflow, proxies.grad_norm, proxies.jacobian_covariance, proxies.naswot
         ));
     }
+    if let Some(accuracy) = candidate.supernet {
+        lines.push(format!(
+            "with its share of a supernet's weights: {}",
+            percent(Some(accuracy))
+        ));
+    }
     lines.push(match &candidate.reason {
         Some(reason) => format!("is trained: {reason}"),
         None => "is not trained".to_string(),

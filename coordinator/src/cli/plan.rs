@@ -15,7 +15,7 @@ use imgcalc_shared::search::Budget;
 use imgcalc_shared::space::Infeasible;
 use imgcalc_shared::spec::DatasetFacts;
 use imgcalc_shared::task::{
-    BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Proxies, Start, Task, TaskId, Trained,
+    BatchTiming, Embedded, EpochPoint, FormatVector, Outcome, Proxies, Start, Supernet, Task, TaskId, Trained,
 };
 use imgcalc_shared::training::Embedding;
 use serde_json::json;
@@ -313,6 +313,20 @@ fn imagined_outcome(build: &Build, task: &Task) -> Outcome {
             jacobian_covariance: 0.0,
             naswot: 0.0,
         }),
+        Task::Supernet { nets, hyper, .. } => {
+            let point = |epoch: u32| EpochPoint {
+                epoch,
+                loss: 0.0,
+                accuracy: 0.0,
+            };
+            Outcome::Supernet(Supernet {
+                accuracies: vec![0.0; nets.len()],
+                curve: (1..=hyper.epochs).map(point).collect(),
+                bytes_read: 0,
+                seconds: 0.0,
+                batch_halved_to: None,
+            })
+        }
         Task::Train {
             images, hyper, leg, ..
         } => {

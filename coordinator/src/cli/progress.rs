@@ -213,6 +213,7 @@ pub(super) fn account_words(account: &Account) -> Option<String> {
 pub(super) fn bytes_read(view: &BuildView) -> u64 {
     let finished = view.results.values().map(|outcome| match outcome {
         Outcome::Train(trained) => trained.bytes_read,
+        Outcome::Supernet(found) => found.bytes_read,
         _ => 0,
     });
     finished.sum::<u64>() + view.running.iter().map(|running| running.bytes_read).sum::<u64>()

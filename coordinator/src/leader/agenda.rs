@@ -148,7 +148,7 @@ impl Agenda {
         for (at, planned) in self.tasks.iter().enumerate() {
             let parent = match &planned.task {
                 Task::Train { start, .. } => start.parent(),
-                Task::Proxies { .. } => None,
+                Task::Proxies { .. } | Task::Supernet { .. } => None,
                 _ => continue,
             };
             let family = planned.task.family();

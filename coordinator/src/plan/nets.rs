@@ -1,4 +1,5 @@
-//! A search over nets: candidates are measured, looked at untrained where the algorithm asks for that, and some are trained.
+//! A search over nets: candidates are measured, looked at untrained or trained with shared weights where the
+//! algorithm asks for that, and some are trained.
 
 use super::chain::Chain;
 use super::ground::{Ground, ground};
@@ -9,8 +10,9 @@ use imgcalc_shared::format::Format;
 use imgcalc_shared::net::facts;
 use imgcalc_shared::profile::InferenceTime;
 use imgcalc_shared::search::{Chosen, NetSearch, Seen, Spent};
-use imgcalc_shared::task::{Input, Outcome, Start, Task};
+use imgcalc_shared::task::{Input, Outcome, Start, Task, TaskId};
 use imgcalc_shared::training::Hyper;
+use std::collections::BTreeMap;
 
 /// What the stage wants.
 pub(super) struct Nets {
@@ -27,6 +29,7 @@ struct Walk<'a> {
     format: Format,
     columns: Standing,
     candidates: Vec<NetCandidate>,
+    supernets: Vec<TaskId>,
     tasks: Vec<Planned>,
 }
 
@@ -61,6 +64,7 @@ pub(super) fn tasks(
         candidates: candidates(build, &search, format),
         search,
         spent: Spent::default(),
+        supernets: Vec::new(),
         format,
         columns,
         tasks: planned.into_iter().collect(),
@@ -84,6 +88,7 @@ fn candidates(build: &Build, search: &NetSearch, format: Format) -> Vec<NetCandi
             flops: counted.flops,
             time_us: None,
             proxies: None,
+            supernet: None,
             reason: None,
             task: None,
             accuracy: None,
@@ -113,6 +118,10 @@ impl Walk<'_> {
             return true;
         }
         if self.search.algorithm.needs_proxies() && !self.look(&fit) {
+            return false;
+        }
+        let supernet = self.search.algorithm.supernet_epochs(self.search.epochs);
+        if supernet.is_some_and(|epochs| !self.share(&fit, epochs)) {
             return false;
         }
         self.train(&fit)
@@ -147,7 +156,7 @@ impl Walk<'_> {
     fn look(&mut self, fit: &[usize]) -> bool {
         let mut ended = true;
         for &at in fit {
-            let hyper = self.hyper();
+            let hyper = self.hyper(self.search.epochs);
             let task = Task::Proxies {
                 dataset: self.build.dataset,
                 images: self.build.images,
@@ -162,6 +171,39 @@ impl Walk<'_> {
             if let Some(Outcome::Proxies(proxies)) = self.known.results.get(&id) {
                 self.candidates[at].proxies = Some(*proxies);
             }
+            ended &= self.want(task, standing);
+        }
+        ended
+    }
+
+    /// Plans, for the candidates of each name that are fast enough, a training with shared weights; whether all have ended.
+    fn share(&mut self, fit: &[usize], epochs: u32) -> bool {
+        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for &at in fit {
+            by_name
+                .entry(self.candidates[at].net.name())
+                .or_default()
+                .push(at);
+        }
+        let by_name: Vec<Vec<usize>> = by_name.into_values().collect();
+        let mut ended = true;
+        for group in by_name {
+            let task = Task::Supernet {
+                dataset: self.build.dataset,
+                images: self.build.images,
+                input: Input::Format(self.format),
+                nets: group.iter().map(|&at| self.candidates[at].net.clone()).collect(),
+                hyper: self.hyper(epochs),
+                threads: self.build.threads,
+            };
+            let id = task.id();
+            let standing = self.known.standing(id, self.columns == Standing::Done);
+            if let Some(Outcome::Supernet(found)) = self.known.results.get(&id) {
+                for (at, &accuracy) in group.into_iter().zip(&found.accuracies) {
+                    self.candidates[at].supernet = Some(accuracy);
+                }
+            }
+            self.supernets.push(id);
             ended &= self.want(task, standing);
         }
         ended
@@ -205,6 +247,10 @@ impl Walk<'_> {
         let (wall, gpu) = (self.search.budget.wall_hours, self.search.budget.gpu_hours);
         let mut allowed = usize::from(self.search.parallel);
         self.spent = Spent::default();
+        let supernets = self.supernets.iter().filter_map(|id| self.known.order.get(id));
+        for took in supernets.filter_map(|over| over.took_for(&build)) {
+            self.spent.add(took);
+        }
         for over in over {
             over.took_for(&build)
                 .into_iter()
@@ -224,7 +270,7 @@ impl Walk<'_> {
             images: self.build.images,
             input: Input::Format(self.format),
             net: candidate.net.clone(),
-            hyper: self.hyper(),
+            hyper: self.hyper(self.search.epochs),
             // Weights that a build starts from are of its own net.
             start: Start::Scratch,
             threads: self.build.threads,
@@ -243,8 +289,7 @@ impl Walk<'_> {
         self.want(task, standing);
     }
 
-    fn hyper(&self) -> Hyper {
-        let epochs = self.search.epochs;
+    fn hyper(&self, epochs: u32) -> Hyper {
         Hyper {
             epochs,
             warmup_epochs: self.build.scratch.warmup_epochs.min(epochs / 2),
@@ -266,6 +311,7 @@ impl Walk<'_> {
                 parameters: candidate.parameters,
                 flops: candidate.flops,
                 proxies: candidate.proxies,
+                supernet: candidate.supernet,
                 result,
             }
         };

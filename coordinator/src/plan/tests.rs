@@ -2,6 +2,7 @@
 
 mod embedding;
 mod refine;
+mod supernet;
 mod training;
 mod trials;
 

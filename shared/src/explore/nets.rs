@@ -52,6 +52,8 @@ pub struct NetCandidate {
     pub time_us: Option<f64>,
     /// What was seen of it untrained.
     pub proxies: Option<Proxies>,
+    /// The accuracy it came to with its share of the weights of a supernet, 0 to 1.
+    pub supernet: Option<f64>,
     /// Why it is trained, if it is.
     pub reason: Option<Reason>,
     /// Its training, if it has one.

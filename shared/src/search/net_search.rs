@@ -3,19 +3,23 @@
 //! ```text
 //! space ─▶ candidates ─▶ measured time ─▶ looked at untrained ─▶ trained, some at once ─▶ the best
 //!          drawn once    too slow: out    (proxies, predictor)
+//!                                         or trained with shared weights (supernet)
 //! ```
 //!
 //! What is trained next is a function of the seed and of what is known of the candidates, never of the order in which that
 //! came: the predictor decides a round when the one before has ended.
 
+mod words;
+
 use super::predictor::{Judged, Predictor};
 use super::{Budget, NetSpace, Point, SearchError};
 use crate::format::Format;
+use crate::net::SHARING_MAX;
 use crate::task::Proxies;
 use serde::{Deserialize, Serialize};
 
 const TRAININGS_MAX: u32 = 10_000;
-const CANDIDATES_MAX: u32 = 10_000;
+const CANDIDATES_MAX: u32 = SHARING_MAX as u32;
 const EPOCHS_MAX: u32 = 100_000;
 
 /// A search over nets as a build has it.
@@ -58,6 +62,12 @@ pub enum NetAlgorithm {
     },
     /// The most promising by a model of those trained, round by round.
     Predictor {},
+    /// The best by what they come to when all are trained at once with shared weights.
+    Supernet {
+        /// Epochs of that; as many as of a training unless given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epochs: Option<u32>,
+    },
 }
 
 /// What an untrained net promises.
@@ -91,6 +101,8 @@ pub struct Seen {
     pub flops: u64,
     /// What was seen of it untrained, where somebody looked.
     pub proxies: Option<Proxies>,
+    /// The accuracy it came to with its share of the weights of a supernet, where there was one.
+    pub supernet: Option<f64>,
     /// What a training came to: an accuracy, or none where it failed for good.
     pub result: Option<Option<f64>>,
 }
@@ -122,6 +134,15 @@ pub enum Reason {
         /// Of so many that are fast enough.
         of: u32,
     },
+    /// It is among the best with shared weights.
+    Shares {
+        /// What it came to with its share, 0 to 1.
+        accuracy: f64,
+        /// 1 is the best.
+        rank: u32,
+        /// Of so many that are fast enough.
+        of: u32,
+    },
     /// A model of those trained expects much of it.
     Predicted {
         /// In which round, from 1.
@@ -139,9 +160,17 @@ impl NetAlgorithm {
     /// Whether candidates are looked at untrained.
     pub fn needs_proxies(self) -> bool {
         match self {
-            NetAlgorithm::Random {} => false,
+            NetAlgorithm::Random {} | NetAlgorithm::Supernet { .. } => false,
             NetAlgorithm::Proxies { by } => !matches!(by, Promise::Parameters | Promise::Flops),
             NetAlgorithm::Predictor {} => true,
+        }
+    }
+
+    /// Epochs of the training with shared weights where a training has so many; none where there is no such training.
+    pub fn supernet_epochs(self, epochs: u32) -> Option<u32> {
+        match self {
+            NetAlgorithm::Supernet { epochs: own } => Some(own.unwrap_or(epochs)),
+            _ => None,
         }
     }
 }
@@ -159,6 +188,18 @@ impl NetSearch {
             if !(1..=most).contains(&count) {
                 let allowed = format!("must be from 1 to {most}");
                 return Err(SearchError::new(field, count, &allowed));
+            }
+        }
+        if let Some(epochs) = self.algorithm.supernet_epochs(self.epochs) {
+            if !(1..=EPOCHS_MAX).contains(&epochs) {
+                let allowed =
+                    format!("must be from 1 to {EPOCHS_MAX}; leave it out to have as many as a training");
+                return Err(SearchError::new("algorithm.epochs", epochs, &allowed));
+            }
+            if self.space.count() == Some(1) {
+                let allowed = "a single net has nobody to share its weights with; name more widths, depths or kernels \
+                               in the space, or use `random`";
+                return Err(SearchError::new("algorithm", "supernet", allowed));
             }
         }
         if self.candidates < self.trainings() {
@@ -207,9 +248,7 @@ impl NetSearch {
                 .collect(),
             NetAlgorithm::Proxies { by } => {
                 let scores = scores(by, seen);
-                let mut order: Vec<usize> = (0..seen.len()).collect();
-                // Stable: equals stay as they were drawn.
-                order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+                let order = best_first(&scores);
                 let promises = |(rank, at): (u32, usize)| Chosen {
                     at,
                     why: Reason::Promises {
@@ -220,6 +259,22 @@ impl NetSearch {
                     },
                 };
                 (1..).zip(order).take(most).map(promises).collect()
+            }
+            NetAlgorithm::Supernet { .. } => {
+                let scores = seen.iter().map(|seen| seen.supernet.unwrap_or(-1.0));
+                let order = best_first(&scores.collect::<Vec<f64>>());
+                let shares = |(rank, at): (u32, usize)| Chosen {
+                    at,
+                    // Where its supernet failed nothing is known of it.
+                    why: seen[at]
+                        .supernet
+                        .map_or(Reason::Drawn, |accuracy| Reason::Shares {
+                            accuracy,
+                            rank,
+                            of: seen.len() as u32,
+                        }),
+                };
+                (1..).zip(order).take(most).map(shares).collect()
             }
             NetAlgorithm::Predictor {} => self.rounds(seen, most),
         }
@@ -279,6 +334,13 @@ impl NetSearch {
     }
 }
 
+/// Places of scores, the highest first; equals stay as they were drawn.
+fn best_first(scores: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    order
+}
+
 /// What each candidate promises; more is better.
 fn scores(by: Promise, seen: &[Seen]) -> Vec<f64> {
     let proxy = |of: fn(&Proxies) -> f64| -> Vec<f64> {
@@ -311,192 +373,5 @@ fn scores(by: Promise, seen: &[Seen]) -> Vec<f64> {
     }
 }
 
-impl std::fmt::Display for NetAlgorithm {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            NetAlgorithm::Random {} => f.pad("random"),
-            NetAlgorithm::Proxies { by } => write!(f, "most promising by {by}"),
-            NetAlgorithm::Predictor {} => f.pad("predictor"),
-        }
-    }
-}
-
-impl std::fmt::Display for Promise {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Promise::Synflow => "synflow",
-            Promise::GradNorm => "gradient norm",
-            Promise::JacobianCovariance => "Jacobian covariance",
-            Promise::Naswot => "naswot",
-            Promise::Parameters => "parameters",
-            Promise::Flops => "operations",
-            Promise::Ranks => "mean rank by all proxies",
-        })
-    }
-}
-
-impl std::fmt::Display for Reason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Reason::Drawn => f.pad("the next that was drawn"),
-            Reason::Promises { by, score, rank, of } => {
-                write!(f, "rank {rank} of {of} by {by} ({score:.4})")
-            }
-            Reason::Predicted {
-                round,
-                results,
-                accuracy: Some(accuracy),
-                deviation,
-            } => write!(
-                f,
-                "round {round}: {:.1} ± {:.1} % expected from {results} results",
-                100.0 * accuracy,
-                100.0 * deviation.unwrap_or(0.0)
-            ),
-            Reason::Predicted { round, .. } => {
-                write!(
-                    f,
-                    "round {round}: the next that was drawn, for there are too few results to predict from"
-                )
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn search(algorithm: &str) -> NetSearch {
-        let text = format!(
-            "algorithm = {{ {algorithm} }}\nepochs = 3\nbudget = {{ trainings = 24 }}\ncandidates = 60\nparallel = 4\nseed = 5\n\
-             [space]\nnames = [\"resnet_like\", \"mobile_like\"]\nstages = [1, 2, 3]\nwidths = [8, 16, 24]\ndepths = [1, 2]\n\
-             kernels = [3, 5]\nexpansions = [2, 4]"
-        );
-        toml::from_str(&text).unwrap()
-    }
-
-    /// A net's worth: wider and deeper is better, up to a point.
-    fn worth(space: &NetSpace, point: &Point) -> f64 {
-        let features = space.features(point).unwrap();
-        let sum: f64 = features.iter().sum::<f64>() / features.len() as f64;
-        0.5 + 0.4 * (1.0 - (sum - 0.6).abs())
-    }
-
-    fn seen(search: &NetSearch) -> Vec<Seen> {
-        let pool = search.pool();
-        let each = pool.into_iter().map(|point| {
-            let value = worth(&search.space, &point);
-            let proxies = Proxies {
-                synflow: 10.0 * value,
-                grad_norm: 1.0 - value,
-                jacobian_covariance: value,
-                naswot: 100.0 * value,
-            };
-            Seen {
-                parameters: (1e6 * value) as u64,
-                flops: 1,
-                proxies: Some(proxies),
-                result: None,
-                point,
-            }
-        });
-        each.collect()
-    }
-
-    #[test]
-    fn candidates_are_drawn_once_and_all_different() {
-        let search = search("name = \"random\"");
-        assert_eq!(search.check(), Ok(()));
-        let pool = search.pool();
-        assert_eq!(pool.len(), 60);
-        assert!(
-            pool.iter()
-                .enumerate()
-                .all(|(at, point)| !pool[..at].contains(point))
-        );
-        assert_eq!(pool, search.pool());
-    }
-
-    #[test]
-    fn the_most_promising_are_trained_first() {
-        let search = search("name = \"proxies\", by = \"synflow\"");
-        let seen = seen(&search);
-        let chosen = search.choose(&seen);
-        assert_eq!(chosen.len(), 24);
-        let value = |chosen: &Chosen| worth(&search.space, &seen[chosen.at].point);
-        assert!(chosen.is_sorted_by(|a, b| value(a) >= value(b)));
-        assert!(chosen[0].why.to_string().starts_with("rank 1 of 60 by synflow"));
-        // What is against the others counts in their mean.
-        let ranks = NetSearch {
-            algorithm: NetAlgorithm::Proxies { by: Promise::Ranks },
-            ..search.clone()
-        };
-        assert_eq!(ranks.choose(&seen)[0].at, chosen[0].at);
-    }
-
-    #[test]
-    fn a_round_is_decided_when_the_one_before_has_ended_and_predicts_as_soon_as_it_can() {
-        let search = search("name = \"predictor\"");
-        let mut seen = seen(&search);
-        let mut rounds = 0;
-        loop {
-            let chosen = search.choose(&seen);
-            let open: Vec<usize> = chosen
-                .iter()
-                .map(|chosen| chosen.at)
-                .filter(|&at| seen[at].result.is_none())
-                .collect();
-            if open.is_empty() {
-                assert_eq!(chosen.len(), 24);
-                break;
-            }
-            rounds += 1;
-            assert_eq!(open.len(), 4);
-            // All but one have ended: the next round is not known.
-            for &at in &open[1..] {
-                seen[at].result = Some(Some(worth(&search.space, &seen[at].point)));
-            }
-            assert_eq!(search.choose(&seen), chosen);
-            // One in a while fails.
-            seen[open[0]].result = Some((rounds != 2).then(|| worth(&search.space, &seen[open[0]].point)));
-        }
-        assert_eq!(rounds, 6);
-        let chosen = search.choose(&seen);
-        let predicted = |chosen: &&Chosen| {
-            matches!(
-                chosen.why,
-                Reason::Predicted {
-                    accuracy: Some(_),
-                    ..
-                }
-            )
-        };
-        assert_eq!(
-            chosen.iter().filter(predicted).count(),
-            12,
-            "from the fourth round on"
-        );
-        let best = |part: &[Chosen]| {
-            part.iter()
-                .map(|one| worth(&search.space, &seen[one.at].point))
-                .fold(0.0, f64::max)
-        };
-        assert!(best(&chosen[12..]) >= best(&chosen[..12]));
-    }
-
-    #[test]
-    fn what_cannot_be_is_refused_with_its_field() {
-        let refused = |change: fn(&mut NetSearch)| {
-            let mut search = search("name = \"random\"");
-            change(&mut search);
-            search.check().unwrap_err().to_string()
-        };
-        assert!(refused(|search| search.budget.trainings = Some(0)).contains("budget.trainings = 0"));
-        assert!(
-            refused(|search| search.candidates = 10).contains("candidates = 10: must be at least the 24")
-        );
-        assert!(refused(|search| search.epochs = 0).contains("epochs = 0"));
-        assert!(refused(|search| search.space.widths.clear()).contains("widths"));
-    }
-}
+mod tests;

@@ -29,7 +29,8 @@ pub struct NetSearchSpec {
     pub format: Option<Format>,
     /// The most inference time of format and net together, µs per image.
     pub time_us: Option<f64>,
-    /// `{ name = "predictor" }`, `{ name = "proxies", by = "naswot" }` or `{ name = "random" }`.
+    /// `{ name = "predictor" }`, `{ name = "proxies", by = "naswot" }`, `{ name = "supernet", epochs = 20 }` or
+    /// `{ name = "random" }`.
     pub algorithm: NetAlgorithm,
     /// Epochs of a training; `training.epochs` unless given.
     pub epochs: Option<u32>,

@@ -35,6 +35,8 @@ pub enum Outcome {
     },
     /// Of [`Task::Proxies`].
     Proxies(Proxies),
+    /// Of [`Task::Supernet`].
+    Supernet(Supernet),
     /// Of [`Task::Train`].
     Train(Trained),
     /// Of [`Task::Embed`].
@@ -63,6 +65,24 @@ pub struct Proxies {
     pub jacobian_covariance: f64,
     /// How differently different images light up the net: log-determinant of the kernel of its binary codes.
     pub naswot: f64,
+}
+
+/// Nets that were trained at once with shared weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Supernet {
+    /// For each net, in the order of the task, the share of validation images that it classifies rightly with its share of the
+    /// weights, 0 to 1.
+    pub accuracies: Vec<f64>,
+    /// One point per epoch, of the net that holds them all.
+    pub curve: Vec<EpochPoint>,
+    /// Bytes of columns or pixels it asked the base for (cached reads count 0).
+    pub bytes_read: u64,
+    /// Wall time of the attempt that finished, seconds.
+    pub seconds: f64,
+    /// Images per step, where memory did not suffice for as many as the task says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch_halved_to: Option<u32>,
 }
 
 /// A finished training.
@@ -151,6 +171,16 @@ impl Task {
             }
             (Task::Proxies { .. }, Outcome::Proxies(proxies)) => {
                 proxies.all().into_iter().all(f64::is_finite) && proxies.grad_norm >= 0.0
+            }
+            (Task::Supernet { nets, hyper, .. }, Outcome::Supernet(found)) => {
+                let curve = (1..).zip(&found.curve);
+                found.accuracies.len() == nets.len()
+                    && found.accuracies.iter().copied().all(share)
+                    && found.curve.len() == hyper.epochs as usize
+                    && curve.into_iter().all(|(epoch, point)| {
+                        point.epoch == epoch && point.loss.is_finite() && share(point.accuracy)
+                    })
+                    && found.seconds.is_finite()
             }
             (
                 Task::Train {

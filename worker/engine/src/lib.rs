@@ -31,5 +31,7 @@ pub use measure::{execute_times, transfer_times};
 pub use net::{Definition, Trial, parameters};
 pub use proxies::{Proxies, proxies};
 pub use steps::step_times;
-pub use train::{Course, EpochPoint, Init, Observer, Place, Progress, Trained, Wish, train, train_on};
+pub use train::{
+    Course, EpochPoint, Init, Observer, Place, Progress, Supernet, Trained, Wish, supernet, train, train_on,
+};
 pub use weights::weights_file_of;

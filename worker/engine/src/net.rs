@@ -7,6 +7,9 @@ pub(crate) mod oracle;
 mod script;
 #[cfg(test)]
 mod script_tests;
+mod shares;
+#[cfg(test)]
+mod shares_tests;
 mod trial;
 
 use crate::EngineError;

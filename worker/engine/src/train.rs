@@ -3,12 +3,15 @@
 mod course;
 mod health;
 mod run;
+mod sandwich;
+mod supernet;
 
 use crate::data::Feeds;
 use crate::{Definition, EngineError, TrainData, checkpoint, device, weights};
 pub use course::Course;
 pub(crate) use run::{Present, Run, steps};
 use serde::{Deserialize, Serialize};
+pub use supernet::{Supernet, supernet};
 
 /// Where the first weights come from.
 #[derive(Clone, Copy, Debug)]

@@ -1,14 +1,14 @@
 //! Embeds formats: one self-supervised training over pixels of the dataset, a vector for each format.
 
-use super::train::Checkpoints;
+use super::train::checkpoints::{self, Checkpoints};
 use super::{Attempt, Context, Observer, Progress};
-use crate::data::{Base, dataset};
+use crate::data::dataset;
 use crate::failure::Failure;
 use imgcalc_engine::{EngineError, Place, Wish};
 use imgcalc_shared::codec::Picture;
 use imgcalc_shared::dataset::{Manifest, Splits};
 use imgcalc_shared::format::Format;
-use imgcalc_shared::task::{AgreementPoint, Embedded, FailureClass, FormatVector, Outcome, Task};
+use imgcalc_shared::task::{AgreementPoint, Embedded, FormatVector, Outcome, Task};
 use imgcalc_shared::training::Embedding;
 use std::ops::Range;
 use std::time::Instant;
@@ -105,38 +105,16 @@ fn embed(
     probes: &[Picture],
     watch: &mut Watch,
 ) -> Result<imgcalc_engine::Embedded, Failure> {
-    for key in watch.checkpoints.newest_first()? {
-        let bytes = match read(watch.checkpoints.base(), &key)? {
-            Some(bytes) => bytes,
-            None => continue,
-        };
-        tracing::info!(object = key, "goes on from a checkpoint");
+    let mut keys = watch.checkpoints.newest_first()?.into_iter();
+    while let Some((key, bytes)) = watch.checkpoints.next_read(&mut keys)? {
         match imgcalc_engine::embed(formats, embedding, pictures, probes, Some(&bytes), watch) {
-            Err(EngineError::BadCheckpoint(reason)) => {
-                tracing::warn!(object = key, "cannot go on from a checkpoint: {reason}");
-            }
+            Err(EngineError::BadCheckpoint(reason)) => checkpoints::refused(&key, &reason),
             result => return Ok(result?),
         }
     }
     Ok(imgcalc_engine::embed(
         formats, embedding, pictures, probes, None, watch,
     )?)
-}
-
-/// A checkpoint's bytes; none where it is gone or damaged. A base that does not answer now is no reason to begin anew.
-fn read(base: &Base, key: &str) -> Result<Option<Vec<u8>>, Failure> {
-    match base.get(key) {
-        Ok(bytes) => Ok(Some(bytes.to_vec())),
-        Err(failure) if failure.class == FailureClass::Storage => Err(failure),
-        Err(failure) => {
-            tracing::warn!(
-                object = key,
-                "cannot go on from a checkpoint: {}",
-                failure.message
-            );
-            Ok(None)
-        }
-    }
 }
 
 /// Stands between the engine and whoever waits for the outcome.

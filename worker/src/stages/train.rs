@@ -1,6 +1,6 @@
 //! Trains a net on the coefficients of a format, or on pixels.
 
-mod checkpoints;
+pub(super) mod checkpoints;
 mod images;
 mod keys;
 mod retention;
@@ -12,13 +12,14 @@ use crate::failure::Failure;
 use bytes::Bytes;
 use imgcalc_engine::{Course, Definition, EngineError, Feeds, Init, Place, Wish};
 use imgcalc_shared::digest::Digest;
-use imgcalc_shared::task::{FailureClass, Outcome, Start, Task, Trained};
+use imgcalc_shared::task::{EpochPoint, FailureClass, Outcome, Start, Task, Trained};
+use imgcalc_shared::training::Hyper;
 use std::sync::Arc;
 use std::time::Instant;
 use stream::Shared;
 
 pub use checkpoints::Cadence;
-pub(super) use checkpoints::Checkpoints;
+use checkpoints::Checkpoints;
 pub(super) use images::ImageCache;
 pub use images::WINDOW_BYTES;
 pub use retention::tidy;
@@ -56,18 +57,15 @@ pub(super) fn run(
         .feeds(&context.base, &manifest, *images, *input, window_bytes)?;
     let id = task.id();
     let checkpoints = Checkpoints::new(context.base.clone(), id, attempt.token, context.cadence);
-    let mut watch = Watch {
-        observer,
-        checkpoints,
-        read: read.clone(),
-        until: leg.map_or(hyper.epochs, |leg| leg.until),
-        epoch: (0, None),
-    };
+    let until = leg.map_or(hyper.epochs, |leg| leg.until);
+    let mut watch = Watch::new(observer, checkpoints, read.clone(), until);
     let net = definition::of(&context.base, net)?;
     let first = || first_weights(&context.base, start, attempt);
-    let course = Course { hyper, leg: *leg };
-    let (trained, batch_size) = train(&net, course, &mut feeds, first, &mut watch)
-        .map_err(|failure| read.failure().unwrap_or(failure))?;
+    let trained = with_its_batch(hyper, &mut watch, |hyper, watch| {
+        let course = Course { hyper, leg: *leg };
+        train_at(&net, course, &mut feeds, first, watch)
+    });
+    let (trained, batch_halved_to) = trained.map_err(|failure| read.failure().unwrap_or(failure))?;
     let key = keys::weights(id, attempt.token, &Digest::of(&trained.weights));
     // Its checkpoints stay: until its result is committed, they are what a lost one is got back from.
     let weights = context.base.put(&key, trained.weights)?;
@@ -75,14 +73,7 @@ pub(super) fn run(
         let key = keys::state(id, attempt.token, &Digest::of(&state));
         context.base.put(&key, state)
     });
-    let curve = trained
-        .curve
-        .iter()
-        .map(|point| imgcalc_shared::task::EpochPoint {
-            epoch: point.epoch,
-            loss: point.loss,
-            accuracy: point.accuracy,
-        });
+    let curve = trained.curve.iter().map(point_of);
     Ok(Outcome::Train(Trained {
         weights,
         loss: trained.loss,
@@ -91,26 +82,30 @@ pub(super) fn run(
         curve: curve.collect(),
         bytes_read: read.bytes_read(),
         seconds: begin.elapsed().as_secs_f64(),
-        batch_halved_to: (batch_size < hyper.batch_size).then_some(batch_size),
+        batch_halved_to,
         state: state.transpose()?,
     }))
 }
 
-/// Trains; where memory does not suffice for a batch nobody chose, with half of it. Says the batch it trained with.
-fn train(
-    net: &Definition,
-    course: Course,
-    feeds: &mut Feeds,
-    first: impl Fn() -> Result<First, Failure>,
+pub(super) fn point_of(point: &imgcalc_engine::EpochPoint) -> EpochPoint {
+    EpochPoint {
+        epoch: point.epoch,
+        loss: point.loss,
+        accuracy: point.accuracy,
+    }
+}
+
+/// Trains; where memory does not suffice for a batch nobody chose, with half of it. Says the batch it trained with, if that is
+/// another.
+pub(super) fn with_its_batch<T>(
+    hyper: &Hyper,
     watch: &mut Watch,
-) -> Result<(imgcalc_engine::Trained, u32), Failure> {
-    let mut hyper = course.hyper.clone();
+    mut train: impl FnMut(&Hyper, &mut Watch) -> Result<T, Failure>,
+) -> Result<(T, Option<u32>), Failure> {
+    let whole = hyper.batch_size;
+    let mut hyper = hyper.clone();
     loop {
-        let course = Course {
-            hyper: &hyper,
-            ..course
-        };
-        match train_at(net, course, feeds, &first, watch) {
+        match train(&hyper, watch) {
             Err(failure)
                 if failure.class == FailureClass::OutOfMemory
                     && hyper.batch_auto
@@ -123,7 +118,10 @@ fn train(
                     failure.message
                 );
             }
-            result => return result.map(|trained| (trained, hyper.batch_size)),
+            result => {
+                let halved = (hyper.batch_size < whole).then_some(hyper.batch_size);
+                return result.map(|trained| (trained, halved));
+            }
         }
     }
 }
@@ -136,26 +134,10 @@ fn train_at(
     first: impl Fn() -> Result<First, Failure>,
     watch: &mut Watch,
 ) -> Result<imgcalc_engine::Trained, Failure> {
-    for key in watch.checkpoints.newest_first()? {
-        let base = watch.checkpoints.base();
-        let bytes = match base.get(&key) {
-            Ok(bytes) => bytes,
-            // A base that does not answer now is no reason to begin anew.
-            Err(failure) if failure.class == FailureClass::Storage => return Err(failure),
-            Err(failure) => {
-                tracing::warn!(
-                    object = key,
-                    "cannot go on from a checkpoint: {}",
-                    failure.message
-                );
-                continue;
-            }
-        };
-        tracing::info!(object = key, "goes on from a checkpoint");
+    let mut keys = watch.checkpoints.newest_first()?.into_iter();
+    while let Some((key, bytes)) = watch.checkpoints.next_read(&mut keys)? {
         match imgcalc_engine::train_on(net, course, feeds, Init::Scratch, Some(&bytes), watch) {
-            Err(EngineError::BadCheckpoint(reason)) => {
-                tracing::warn!(object = key, "cannot go on from a checkpoint: {reason}");
-            }
+            Err(EngineError::BadCheckpoint(reason)) => checkpoints::refused(&key, &reason),
             result => return Ok(result?),
         }
     }
@@ -193,14 +175,31 @@ fn first_weights(base: &Base, start: &Start, attempt: Attempt) -> Result<First, 
 }
 
 /// Stands between the engine and whoever waits for the outcome.
-struct Watch<'a> {
+pub(super) struct Watch<'a> {
     observer: &'a mut dyn Observer,
-    checkpoints: Checkpoints,
+    pub(super) checkpoints: Checkpoints,
     read: Arc<Shared>,
     /// Epochs of the whole training that are done when the task is.
     until: u32,
     /// Epochs done and the accuracy after the last of them.
     epoch: (u32, Option<f64>),
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        observer: &'a mut dyn Observer,
+        checkpoints: Checkpoints,
+        read: Arc<Shared>,
+        until: u32,
+    ) -> Self {
+        Watch {
+            observer,
+            checkpoints,
+            read,
+            until,
+            epoch: (0, None),
+        }
+    }
 }
 
 impl imgcalc_engine::Observer for Watch<'_> {

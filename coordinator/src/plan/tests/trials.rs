@@ -314,7 +314,7 @@ fn a_search_over_nets_stops_when_its_hours_are_used_up_and_goes_on_with_more() {
     }
 }
 
-fn over_nets(algorithm: NetAlgorithm) -> Build {
+pub(super) fn over_nets(algorithm: NetAlgorithm) -> Build {
     let space = NetSpace {
         names: vec![NetName::ResnetLike],
         stem: 8,
@@ -351,6 +351,7 @@ fn of_nets_that_are_fast_enough_as_many_are_trained_as_the_budget_says() {
         NetAlgorithm::Proxies { by: Promise::Naswot },
         NetAlgorithm::Proxies { by: Promise::Flops },
         NetAlgorithm::Predictor {},
+        NetAlgorithm::Supernet { epochs: Some(2) },
     ];
     for algorithm in algorithms {
         let mut build = over_nets(algorithm);

@@ -2,6 +2,8 @@
 
 use crate::data::{Blocks, Feeds};
 use crate::train::Course;
+use imgcalc_shared::digest::Digest;
+use imgcalc_shared::net::Shares;
 use imgcalc_shared::task::Leg;
 use imgcalc_shared::training::{Hyper, InputShape, Net};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,9 @@ pub(crate) struct Identity {
     /// The stretch of it. What is whole has none, and its checkpoints are those that were written before there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     leg: Option<Leg>,
+    /// Of the nets that share its weights, where there are some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sharing: Option<Digest>,
 }
 
 impl Identity {
@@ -32,6 +37,15 @@ impl Identity {
             classes: feeds.classes,
             labels: digest(feeds.train.labels()),
             leg: course.leg,
+            sharing: None,
+        }
+    }
+
+    /// Of a training of weights that these nets share.
+    pub(crate) fn sharing(shares: &Shares, course: Course, feeds: &Feeds) -> Self {
+        Identity {
+            sharing: Some(Digest::of_value(&shares.nets())),
+            ..Identity::new(shares.largest(), course, feeds)
         }
     }
 }
@@ -80,15 +94,17 @@ impl Owner {
 
     /// What keeps `own` from going on from where this training is, whatever its hyper-parameters and legs are: for the message.
     pub(super) fn obstacle(&self, own: &Identity) -> Option<&'static str> {
-        let (net, values, classes, labels) = match self {
+        let (net, sharing, values, classes, labels) = match self {
             Owner::Now(theirs) => (
                 &theirs.net,
+                theirs.sharing,
                 (theirs.shape, theirs.blocks) == (own.shape, own.blocks),
                 theirs.classes,
                 theirs.labels == own.labels,
             ),
             Owner::First(theirs) => (
                 &theirs.net,
+                None,
                 (theirs.shape, theirs.period) == (own.shape, own.blocks.period()),
                 theirs.classes,
                 true,
@@ -96,6 +112,7 @@ impl Owner {
         };
         first_unequal(&[
             (*net == own.net, "net"),
+            (sharing == own.sharing, "choice of nets"),
             (values, "shape of images"),
             (classes == own.classes, "number of classes"),
             (labels, "training images"),

@@ -15,6 +15,8 @@ pub(crate) enum Pass<'a> {
     Train(&'a mut Random),
     /// A look inside without dropping anything: norms take the statistics of the batch, and what each activation makes is shown.
     Look(&'a mut Look<'a>),
+    /// Norms take the statistics of the batch, which go into the running ones with this share; nothing is dropped.
+    Measure(f64),
     /// Everything else.
     Evaluate,
 }
@@ -26,7 +28,7 @@ impl Pass<'_> {
     fn show(&mut self, activation: Activation, made: &Tensor) -> Result<(), TchError> {
         match self {
             Pass::Look(look) => look(activation, made),
-            Pass::Train(_) | Pass::Evaluate => Ok(()),
+            Pass::Train(_) | Pass::Measure(_) | Pass::Evaluate => Ok(()),
         }
     }
 }
@@ -210,7 +212,11 @@ impl Node {
             } => {
                 let (weight, bias, mean, variance) = (Some(weight), Some(bias), Some(mean), Some(variance));
                 let train = !matches!(pass, Pass::Evaluate);
-                x.f_batch_norm(weight, bias, mean, variance, train, *momentum, *epsilon, true)
+                let momentum = match pass {
+                    Pass::Measure(share) => *share,
+                    _ => *momentum,
+                };
+                x.f_batch_norm(weight, bias, mean, variance, train, momentum, *epsilon, true)
             }
             Node::Activation(activation) => {
                 let made = match activation {

@@ -1,6 +1,7 @@
 //! A training under way: what changes from step to step.
 
 use super::health::{self, Guesser};
+use super::sandwich::Sandwich;
 use super::{Course, EpochPoint, Observer, Place, Progress, Trained, Wish};
 use crate::augment::Augmenter;
 use crate::checkpoint::{self, Identity};
@@ -10,6 +11,7 @@ use crate::net::{Definition, Network, Pass};
 use crate::optimizer::Optimizer;
 use crate::random::Random;
 use crate::{EngineError, device, evaluate, schedule, weights};
+use imgcalc_shared::net::Shares;
 use imgcalc_shared::training::{Net, Precision};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -53,7 +55,9 @@ pub(crate) struct Run<'a> {
     /// Since its state was zero.
     pub(crate) optimizer_steps: u64,
     pub(crate) standard: Standardisation,
-    input: Input,
+    /// What else a step trains, where others share the network's weights.
+    sandwich: Option<Sandwich>,
+    pub(super) input: Input,
     augmenter: Option<Augmenter>,
     /// What the net must beat, where the images differ at all.
     guesser: Guesser,
@@ -70,11 +74,34 @@ pub(crate) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(crate) fn new(net: &Definition, course: Course<'a>, feeds: &mut Feeds) -> Result<Self, EngineError> {
-        let hyper = course.hyper;
-        let device = device::device();
-        device::set_deterministic(hyper.deterministic);
-        let shape = feeds.train.shape();
-        let mut network = Network::new(net, shape, feeds.classes, device)?;
+        device::set_deterministic(course.hyper.deterministic);
+        let network = Network::new(net, feeds.train.shape(), feeds.classes, device::device())?;
+        Run::of(network, Identity::new(net.net(), course, feeds), course, feeds)
+    }
+
+    /// The training of a net of which others are parts, and of these.
+    pub(super) fn sharing(
+        shares: Shares,
+        course: Course<'a>,
+        feeds: &mut Feeds,
+    ) -> Result<Self, EngineError> {
+        device::set_deterministic(course.hyper.deterministic);
+        let network = Network::shared(&shares, feeds.train.shape(), feeds.classes, device::device())?;
+        let identity = Identity::sharing(&shares, course, feeds);
+        let run = Run::of(network, identity, course, feeds)?;
+        Ok(Run {
+            sandwich: Some(Sandwich::new(shares, feeds.train.shape().channels, feeds.classes)),
+            ..run
+        })
+    }
+
+    fn of(
+        mut network: Network,
+        identity: Identity,
+        course: Course<'a>,
+        feeds: &mut Feeds,
+    ) -> Result<Self, EngineError> {
+        let (hyper, device, shape) = (course.hyper, device::device(), feeds.train.shape());
         let optimizer = Optimizer::new(&mut network, hyper)?;
         let moments = feeds.train.moments(feeds.window_bytes)?;
         let standard = moments.standardisation();
@@ -84,10 +111,11 @@ impl<'a> Run<'a> {
         let guesser = Guesser::new(train, validation, feeds.classes, hyper, steps);
         Ok(Run {
             course,
-            identity: Identity::new(net.net(), course, feeds),
+            identity,
             optimizer,
             optimizer_steps: 0,
             network,
+            sandwich: None,
             input: standard.on(shape, device)?,
             augmenter: Augmenter::new(&hyper.augment, shape, feeds.train.blocks(), device)?,
             standard,
@@ -280,13 +308,17 @@ impl<'a> Run<'a> {
             logits.f_cross_entropy_loss::<&Tensor>(labels, None, tch::Reduction::Mean, -100, smoothing)?;
         self.optimizer.clear()?;
         loss.f_backward()?;
+        if let Some(sandwich) = &self.sandwich {
+            let _narrow = (self.course.hyper.precision == Precision::Bf16).then(Bfloat16::enter);
+            sandwich.backward(&self.network, &input, &logits, &mut random("shares"))?;
+        }
         let rate = schedule::rate(self.course.hyper, done, self.steps);
         self.optimizer_steps += 1;
         self.optimizer.step(rate, self.optimizer_steps)?;
         Ok(loss.f_detach()?)
     }
 
-    fn progress(&self, epoch: u32, step: u64, loss: f64, accuracy: Option<f64>) -> Progress {
+    pub(super) fn progress(&self, epoch: u32, step: u64, loss: f64, accuracy: Option<f64>) -> Progress {
         let images = self.images;
         Progress {
             epoch,

@@ -3,8 +3,9 @@
 use super::keys;
 use crate::data::Base;
 use crate::failure::Failure;
+use bytes::Bytes;
 use imgcalc_engine::Place;
-use imgcalc_shared::task::TaskId;
+use imgcalc_shared::task::{FailureClass, TaskId};
 use std::time::{Duration, Instant};
 
 /// Checkpoints of one attempt that are kept: the last, and one more in case it is damaged.
@@ -56,10 +57,6 @@ impl Checkpoints {
         }
     }
 
-    pub(in crate::stages) fn base(&self) -> &Base {
-        &self.base
-    }
-
     pub(in crate::stages) fn is_due(&self, place: Place) -> bool {
         self.cadence.is_due(place, self.last.elapsed())
     }
@@ -104,11 +101,35 @@ impl Checkpoints {
         Ok(keys)
     }
 
+    /// The next of these that can be read, with its key; none where there is no more. A base that does not answer now is no
+    /// reason to begin anew.
+    pub(in crate::stages) fn next_read(
+        &self,
+        keys: &mut impl Iterator<Item = String>,
+    ) -> Result<Option<(String, Bytes)>, Failure> {
+        for key in keys {
+            match self.base.get(&key) {
+                Ok(bytes) => {
+                    tracing::info!(object = key, "goes on from a checkpoint");
+                    return Ok(Some((key, bytes)));
+                }
+                Err(failure) if failure.class == FailureClass::Storage => return Err(failure),
+                Err(failure) => refused(&key, &failure.message),
+            }
+        }
+        Ok(None)
+    }
+
     fn delete(&self, key: &str) {
         if let Err(failure) = self.base.delete(key) {
             tracing::info!(object = key, "leaves a checkpoint behind: {}", failure.message);
         }
     }
+}
+
+/// Says why a checkpoint is not gone on from.
+pub(in crate::stages) fn refused(key: &str, reason: &str) {
+    tracing::warn!(object = key, "cannot go on from a checkpoint: {reason}");
 }
 
 #[cfg(test)]

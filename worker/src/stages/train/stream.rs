@@ -21,7 +21,7 @@ pub(in crate::stages) struct Shared {
 
 impl Shared {
     /// Bytes asked of the base so far.
-    pub(super) fn bytes_read(&self) -> u64 {
+    pub(in crate::stages) fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
     }
 
