@@ -138,10 +138,10 @@ fn a_search_over_nets_is_planned_shown_explained_and_drawn() {
 fn where_no_net_is_fast_enough_the_build_ends_and_names_the_nearest() {
     let sandbox = Sandbox::new();
     sandbox.import_fashion("base", 160);
-    let spec = sandbox.spec(
-        "spec.toml",
-        &searching(&search("name = \"random\"", "time_us = 0.01")),
-    );
+    let search = search("name = \"random\"", "time_us = 0.01")
+        .replace("trainings = 4", "trainings = 2")
+        .replace("candidates = 8", "candidates = 3");
+    let spec = sandbox.spec("spec.toml", &searching(&search));
     let built = sandbox.built("data", &spec, &["--json", "--report", "report.html"]);
     let answer = built.json();
     let missing = answer["missing"][0]
@@ -158,7 +158,7 @@ fn where_no_net_is_fast_enough_the_build_ends_and_names_the_nearest() {
     let done = twice::done(&sandbox, "data");
     assert_eq!(
         (&done["nets"]["fit"], &done["nets"]["measured"]),
-        (&json!(0), &json!(8))
+        (&json!(0), &json!(3))
     );
     let shown = sandbox.ask("data", &["status"]).ok().stdout;
     for part in [
@@ -183,8 +183,8 @@ fn where_no_net_is_fast_enough_the_build_ends_and_names_the_nearest() {
 #[test]
 fn a_search_over_nets_ends_alike_whatever_is_killed() {
     let search = search("name = \"predictor\"", "")
-        .replace("trainings = 4", "trainings = 14")
-        .replace("candidates = 8", "candidates = 18")
+        .replace("trainings = 4", "trainings = 12")
+        .replace("candidates = 8", "candidates = 14")
         .replace("parallel = 2", "parallel = 5");
     twice::assert_kills_change_nothing(&searching(&search), |status| {
         let predicted = list(&status["nets"]["candidates"])
@@ -192,7 +192,7 @@ fn a_search_over_nets_ends_alike_whatever_is_killed() {
             .filter(|candidate| candidate["reason"]["predicted"]["accuracy"].is_number())
             .count();
         assert_eq!(
-            predicted, 4,
+            predicted, 2,
             "two rounds are drawn, then some are predicted: {status}"
         );
         nets(status)

@@ -75,7 +75,7 @@ fn summary(facts: &NetSearchFacts) -> String {
         _ => "<p>No net has been trained yet.</p>".to_string(),
     };
     format!(
-        "<section><h2>Search over nets</h2>\n<p>{} on <code>{}</code>{within}: {} candidates ({}), at most {} of them trained, \
+        "<section><h2>Search over nets</h2>\n<p>Algorithm: {}, on <code>{}</code>{within}: {} candidates ({}), at most {} of them trained, \
          {} epochs each.</p>\n{best}</section>\n",
         escape(&facts.algorithm.to_string()),
         facts.format,
