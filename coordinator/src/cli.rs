@@ -69,7 +69,7 @@ enum Verb {
     Ls(look::LsArgs),
     /// Show where a build stands.
     Status(look::StatusArgs),
-    /// Say why a trial of a search was started, went on, was stopped or copied, and why formats were recommended.
+    /// Say why a trial was started, went on, was stopped or copied, a net trained or left out, a format recommended.
     Explain(trials::Args),
     /// Print a build's log.
     Logs(logs::Args),

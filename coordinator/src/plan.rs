@@ -1,8 +1,8 @@
 //! The plan: what a build still needs, derived anew from its results each time and never stored.
 //!
 //! [`plan`] is pure and deterministic. A new leader, a resumed build and a replayed log therefore derive the same
-//! tasks. The stages follow the data: profile → buckets → rounds of the chain (columns on demand) → trials of a search →
-//! answer. Strategies compared with the chain follow its rounds; a search on a format that the spec names waits for no
+//! tasks. The stages follow the data: profile → buckets → rounds of the chain (columns on demand) → nets and trials of
+//! searches → answer. Strategies compared with the chain follow its rounds; a search on a format that the spec names waits for no
 //! chain; the training on pixels for the JPEG baseline depends on nothing, unless the batch of trainings is chosen by
 //! the profile.
 
@@ -103,6 +103,8 @@ pub struct Plan {
     pub chain_expected: usize,
     /// Trials that may still follow, as far as a budget of trainings tells.
     pub trials_unknown: usize,
+    /// Tasks of a search over nets that may still follow, as far as can be told.
+    pub nets_unknown: usize,
     /// What was found out.
     pub findings: Findings,
     /// Formats an image of the dataset can have, densest first.
@@ -202,10 +204,16 @@ pub fn plan(build: &Build, known: Known) -> Plan {
     path::weigh(build, &mut tasks, ahead);
     let trials_unknown = trials::unknown(build, &findings);
     let complete = refused.is_some() || (complete && searched && tasks.iter().all(Planned::has_ended));
+    let nets_unknown = if complete {
+        0
+    } else {
+        nets::unknown(build, &findings)
+    };
     Plan {
         tasks,
         chain_expected,
         trials_unknown,
+        nets_unknown,
         findings,
         feasible,
         refused,

@@ -2,8 +2,8 @@
 //!
 //! - [`text`]: numbers with units, escaping. Everything from outside goes through it.
 //! - [`scale`], [`plot`]: axes, ticks, marks, labels that do not cover each other. Know nothing of formats.
-//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`strategies`], [`bars`]: [`embedding`]: one figure each;
-//!   [`search`]: three.
+//! - [`scatter`], [`buckets`], [`chain`], [`curves`], [`strategies`], [`bars`], [`embedding`]: one figure each;
+//!   [`search`], [`nets`]: what a search over hyper-parameters or nets came to.
 //! - [`tables`], [`bytes_read`]: the ladder, the front, the baselines, what was read, what is missing.
 //! - [`style`]: colours and layout.
 
@@ -13,6 +13,7 @@ mod bytes_read;
 mod chain;
 mod curves;
 mod embedding;
+mod nets;
 mod plot;
 mod scale;
 mod scatter;
@@ -71,6 +72,7 @@ pub fn html(answer: &Answer, ladder: &[Rung], facts: &ReportFacts) -> String {
         buckets::figure(answer),
         chain::figure(answer),
         curves::figure(answer),
+        nets::figures(answer),
         search::figures(answer),
         strategies::figure(answer),
         bytes_read::tables(&facts.bytes),

@@ -286,7 +286,7 @@ pub fn counts(plan: &Plan) -> (usize, usize) {
     // Every strategy trains what is still to be chosen; the baseline may wait for its batch.
     let chain_unknown = plan.chain_expected.saturating_sub(stages[2].1);
     let unknown = chain_unknown * (1 + plan.findings.compared.len()) + usize::from(stages[4].1 == 0);
-    let unknown = unknown + plan.trials_unknown;
+    let unknown = unknown + plan.trials_unknown + plan.nets_unknown;
     (done, known + if plan.refused.is_some() { 0 } else { unknown })
 }
 

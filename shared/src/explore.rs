@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use assemble::{Findings, TrainedLink, best_batch};
 pub use bytes::{BytesRead, TrainingBytes};
-pub use nets::{NetCandidate, NetSearchFacts};
+pub use nets::{NetCandidate, NetSearchFacts, NetStanding};
 pub use strategies::{CriticalPath, StrategyFacts, StrategyTraining, critical_path};
 pub use trials::{BestTrial, Scored, SearchFacts, SearchFound, TrialFacts, TrialStanding};
 

@@ -153,6 +153,16 @@ pub enum SpecError {
     },
 }
 
+/// A net as a table that a spec may have, line by line, `[net]` first.
+///
+/// # Panics
+/// Never: a net is a table of numbers and texts.
+pub fn net_table(net: &Net) -> Vec<String> {
+    let fields = toml::Table::try_from(net).expect("a net is a table");
+    let lines = fields.iter().map(|(key, value)| format!("{key} = {value}"));
+    std::iter::once("[net]".to_string()).chain(lines).collect()
+}
+
 fn default_net() -> Net {
     Net::SmallResnet {
         width: 16,
@@ -213,5 +223,29 @@ impl Spec {
             toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string().trim().to_string()))?;
         check::check(&spec)?;
         Ok(spec)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::ResnetStage;
+
+    #[test]
+    fn a_net_is_written_as_a_spec_says_it() {
+        let stage = |width| ResnetStage {
+            width,
+            depth: 2,
+            kernel: 3,
+        };
+        let staged = Net::ResnetLike {
+            stem: 8,
+            stages: vec![stage(8), stage(16)],
+        };
+        for net in [staged, default_net(), Net::Resnet18 {}] {
+            let head = "name = \"n\"\nbase = \"b\"\ndataset = \"d\"\n";
+            let text = format!("{head}{}", net_table(&net).join("\n"));
+            assert_eq!(Spec::parse(&text).unwrap().net, net, "{text}");
+        }
     }
 }

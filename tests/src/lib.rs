@@ -9,6 +9,7 @@
 //! - [`profile`]: profiles with made-up times, the same on every machine.
 //! - [`trainings`]: trainings under way, and a build that is stopped in the middle of one.
 //! - [`answers`]: what must be equal between two builds.
+//! - [`twice`]: one build undisturbed, and again with processes killed in its middle.
 //! - [`processes`]: what runs on behalf of a test, and how it is killed.
 //! - [`line`]: lines between processes that are cut, stalled and healed.
 //! - [`group`]: coordinators and workers, started, killed and started again.
@@ -35,6 +36,7 @@ pub mod sandbox;
 
 pub mod profile;
 pub mod trainings;
+pub mod twice;
 
 pub mod group;
 

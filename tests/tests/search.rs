@@ -1,14 +1,10 @@
 //! Searches over hyper-parameters and formats by embedding, as people run them: to the end, through kills, with more budget.
 
 use imgcalc_tests::answers::{list, number, text};
-use imgcalc_tests::dice::{Dice, SEED_VARIABLE};
-use imgcalc_tests::processes::{self, Role, within};
-use imgcalc_tests::profile;
-use imgcalc_tests::programs::PATIENCE;
 use imgcalc_tests::sandbox::Sandbox;
 use imgcalc_tests::spec::Spec;
+use imgcalc_tests::twice;
 use serde_json::{Value, json};
-use std::time::Duration;
 use toml::Table;
 
 fn table(text: &str) -> Table {
@@ -28,17 +24,6 @@ fn searching(algorithm: &str, trainings: u32) -> Spec {
         .with("training.validation_images", 32)
         .with("workers.count", 1)
         .with("search.hyper", table(&search))
-}
-
-fn status(sandbox: &Sandbox, data_dir: &str) -> Value {
-    let status = sandbox.ask(data_dir, &["status", "--json"]).json();
-    assert_eq!(
-        (&status["state"], &status["quarantined"]),
-        (&json!("done"), &json!([])),
-        "{:.2000}",
-        status["search"].to_string()
-    );
-    status
 }
 
 /// A search without what may differ: how long it took, and under which attempts weights lie.
@@ -65,7 +50,7 @@ fn a_search_is_shown_explained_drawn_and_goes_on_with_more_budget() {
         .built("data", &spec, &["--json", "--report", "report.html"])
         .json();
     assert_eq!(answer["missing"], json!([]));
-    let first = status(&sandbox, "data");
+    let first = twice::done(&sandbox, "data");
     let trials = list(&first["search"]["trials"]);
     assert_eq!(trials.len(), 6);
     assert_eq!(answer["best_trial"]["trial"], first["search"]["best"]["trial"]);
@@ -105,7 +90,7 @@ fn a_search_is_shown_explained_drawn_and_goes_on_with_more_budget() {
         .refused();
     assert!(refusal.contains("no limit of epochs"), "{refusal}");
     sandbox.ask("data", &["extend", "tiny", "--trainings", "9"]).ok();
-    let more = status(&sandbox, "data");
+    let more = twice::done(&sandbox, "data");
     assert_eq!(more["build"], first["build"]);
     let after = list(&more["search"]["trials"]);
     assert_eq!(after.len(), 9);
@@ -125,7 +110,7 @@ fn a_population_takes_over_weights_and_says_so() {
         sandbox.built("data", &spec, &["--json"]).json()["missing"],
         json!([])
     );
-    let done = status(&sandbox, "data");
+    let done = twice::done(&sandbox, "data");
     let trials = list(&done["search"]["trials"]);
     assert!(
         trials.iter().all(|trial| number(trial, "epochs") == 9.0),
@@ -143,58 +128,9 @@ fn a_population_takes_over_weights_and_says_so() {
     );
 }
 
-/// Builds once undisturbed and once with every kind of process killed in the middle; `what` of both must be equal.
-fn assert_kills_change_nothing(spec: &Spec, what: impl Fn(&Value) -> Value) {
-    let sandbox = Sandbox::new();
-    for base in ["base", "base-again"] {
-        sandbox.import_fashion(base, 160);
-    }
-    profile::made_up(&sandbox, spec, "profile");
-    let calm = sandbox.spec("calm.toml", spec);
-    sandbox.built("calm", &calm, &["--profile", "profile"]);
-    let expected = what(&status(&sandbox, "calm"));
-    let results = |base: &str| sandbox.objects(base, "tasks/", ".safetensors").len();
-    let all = results("base");
-
-    let mut dice = Dice::thrown();
-    let replay = format!("; replay with {SEED_VARIABLE}={}", dice.seed);
-    let mut victims = [Role::Runner, Role::Worker, Role::Coordinator];
-    dice.shuffle(&mut victims);
-    let spec = sandbox.spec("spec.toml", &spec.clone().with("base", "base-again"));
-    let start = || sandbox.build("data", &spec, &["--profile", "profile"]);
-    let mut build = start();
-    for (nth, role) in (0..).zip(victims) {
-        let share = (f64::from(nth) + 0.1 + 0.7 * dice.share()) / (victims.len() as f64 + 1.0);
-        let moment = (share * all as f64) as usize;
-        let there = within(PATIENCE, || results("base-again") >= moment || build.is_over());
-        assert!(
-            there && !build.is_over(),
-            "kill {nth} is too late{replay}\n{}",
-            build.stderr()
-        );
-        std::thread::sleep(Duration::from_millis(dice.below(40)));
-        if role == Role::Coordinator {
-            build.kill();
-            sandbox.assert_nothing_runs("the death of the build");
-            build = start();
-        } else {
-            // It may be between two processes of this kind.
-            let mut victim = None;
-            within(PATIENCE, || {
-                victim = sandbox.a_process(role, &mut dice);
-                victim.is_some()
-            });
-            processes::kill(victim.unwrap_or_else(|| panic!("no {role:?} to kill{replay}")));
-        }
-    }
-    build.finish(PATIENCE).ok();
-    sandbox.assert_nothing_runs("the end");
-    assert_eq!(what(&status(&sandbox, "data")), expected, "{replay}");
-}
-
 #[test]
 fn a_search_ends_alike_whatever_is_killed() {
-    assert_kills_change_nothing(
+    twice::assert_kills_change_nothing(
         &searching("name = \"bohb\", eta = 3, halving = \"asha\"", 14),
         search,
     );
@@ -221,7 +157,7 @@ fn formats_are_found_by_embedding_verified_and_explained() {
         .built("data", &spec, &["--json", "--report", "report.html"])
         .json();
     assert_eq!(answer["missing"], json!([]));
-    let done = status(&sandbox, "data");
+    let done = twice::done(&sandbox, "data");
     let steps = list(&done["embedding"]["steps"]);
     assert_eq!(list(&done["embedding"]["map"]).len(), 16);
     assert_eq!(answer["recommended"], done["embedding"]["steps"]);
@@ -251,7 +187,7 @@ fn formats_are_found_by_embedding_verified_and_explained() {
 #[test]
 fn an_embedding_ends_alike_whatever_is_killed() {
     let spec = embedding().with("embedding.steps", 60);
-    assert_kills_change_nothing(&spec, |status| {
+    twice::assert_kills_change_nothing(&spec, |status| {
         let mut embedding = status["embedding"].clone();
         embedding["seconds"].take();
         json!([

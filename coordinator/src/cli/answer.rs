@@ -2,7 +2,7 @@
 
 use super::at::At;
 use super::output::{self, percent};
-use super::{explore, look, progress, units};
+use super::{explore, look, net_search, progress, units};
 use crate::ledger::{BuildPhase, Ending};
 use crate::plan::{Plan, Planned, Stage};
 use crate::report::{self, ReportFacts};
@@ -101,6 +101,7 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
             "baselines": answer.baselines,
             "strategies": answer.strategies,
             "recommended": answer.embedding.as_ref().map(|embedding| &embedding.steps),
+            "best_net": answer.nets.as_ref().and_then(net_search::best_value),
             "best_trial": answer.hyper.as_ref().and_then(|search| search.best.as_ref()),
             "missing": answer.missing,
         });
@@ -129,6 +130,20 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
         ">space",
     ];
     output::table(&headings, rows);
+    if let Some((facts, words)) = answer
+        .nets
+        .as_ref()
+        .and_then(|nets| Some((nets, net_search::best_words(nets)?)))
+    {
+        output::print("");
+        output::print(&format!("best of the nets: {words}, on {}", facts.format));
+        if let Some(at) = facts.best {
+            eprintln!(
+                "as a [net] for a spec, and its weights: imgcalc explain {} --net {at}",
+                answer.build
+            );
+        }
+    }
     if let Some(best) = answer.hyper.as_ref().and_then(|search| search.best.as_ref()) {
         let accuracy = percent(Some(best.accuracy));
         output::print("");
@@ -138,10 +153,10 @@ pub(super) fn print(view: &BuildView, answer: &Answer, as_json: bool) -> anyhow:
         ));
     }
     for missing in &answer.missing {
-        eprintln!(
-            "missing: {missing} failed; `imgcalc logs {}` tells why",
-            answer.build
-        );
+        eprintln!("missing: {missing}");
+    }
+    if !view.quarantined.is_empty() {
+        eprintln!("tasks failed; `imgcalc logs {}` tells why", answer.build);
     }
     Ok(())
 }

@@ -85,6 +85,7 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
             "embedding": answer.embedding,
             "nets": answer.nets,
             "search": answer.hyper,
+            "missing": answer.missing,
             "attempts": view.attempts,
             "quarantined": view.quarantined,
         }));
@@ -154,8 +155,14 @@ pub(super) async fn status(arguments: StatusArgs, at: &At) -> anyhow::Result<()>
         compared(&answer.strategies);
     }
     walk::print(&plan, &answer);
-    net_search::print(&plan);
+    net_search::print(&view.build, &plan);
     trials::print(&plan);
+    if !answer.missing.is_empty() {
+        output::print("");
+    }
+    for missing in &answer.missing {
+        output::print(&format!("missing    {missing}"));
+    }
     if arguments.tasks {
         output::print("");
         attempts(&view);

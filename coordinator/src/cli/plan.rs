@@ -53,12 +53,18 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     let (feasible, infeasible) = build.space.split(build.size);
     let whole = rehearse(&build);
     let (cost, brute_force) = answer::costs(&build, &whole);
-    let profiles =
-        |wanted: fn(&Task) -> bool| whole.tasks.iter().filter(|planned| wanted(&planned.task)).count();
+    let profiles = |wanted: fn(&Task) -> bool| {
+        let profile = whole
+            .tasks
+            .iter()
+            .filter(|planned| planned.stage == Stage::Profile);
+        profile.filter(|planned| wanted(&planned.task)).count()
+    };
     let shapes = profiles(|task| matches!(task, Task::ProfileExecute { .. }));
     let families = profiles(|task| matches!(task, Task::ProfileAccess { .. }));
     let trainings = whole.progress(Stage::Chain).1;
     let compared = whole.progress(Stage::Compared).1;
+    let nets = whole.findings.nets.as_ref();
     let trials = whole.findings.hyper.as_ref().map(|found| &found.facts);
     let embedding = whole.findings.embedding.as_ref();
     let critical = whole.critical_path(&build);
@@ -82,6 +88,9 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
             "trainings": trainings,
             "trainings_compared": compared,
             "segments": build.segments,
+            "nets_candidates": nets.map_or(0, |facts| facts.candidates.len()),
+            "nets_trainings": nets.map_or(0, |facts| facts.chosen().len()),
+            "nets_epochs": nets.map_or(0, |facts| facts.chosen().len() as u64 * u64::from(facts.epochs)),
             "trials": trials.map_or(0, |facts| facts.trials.len()),
             "trials_epochs": trials.map_or(0, |facts| facts.epochs_spent),
             "embedding_epochs": embedding.map(|facts| facts.cost_epochs),
@@ -132,6 +141,9 @@ pub(super) async fn run(arguments: Args) -> anyhow::Result<()> {
     output::print(&format!(
         "trainings   {trainings} of the chain{more}, 1 on pixels for the JPEG baseline"
     ));
+    if let (Some(facts), Some(search)) = (nets, &build.search_nets) {
+        output::print(&format!("nets        {}", words::nets(facts, search)));
+    }
     if let Some(facts) = trials {
         output::print(&format!("trials      {}", words::trials(facts)));
         let budget = build.hyper_search().map(|search| search.search.budget);
@@ -218,8 +230,12 @@ fn rehearse(build: &Build) -> Plan {
         spaces: Vec::new(),
         ..build.clone()
     };
-    if let Some(hyper) = &mut build.search_hyper {
-        hyper.search.budget = rehearsed(hyper.search.budget);
+    if let Some(search) = &mut build.search_nets {
+        search.time_us = None;
+    }
+    if let Some(search) = &mut build.search_hyper {
+        search.time_us = None;
+        search.search.budget = rehearsed(search.search.budget);
     }
     loop {
         let plan = plan(

@@ -1,7 +1,7 @@
 //! Live progress of a build on stderr: bars on a terminal, lines elsewhere.
 
 use super::output::percent;
-use super::units;
+use super::{net_search, units};
 use crate::plan::{Plan, Stage};
 use crate::view::{Account, BuildView, Running};
 use imgcalc_shared::build::Build;
@@ -99,11 +99,16 @@ impl Watch {
                 let chain = plan.progress(Stage::Chain).0;
                 let count = match planned.stage {
                     Stage::Trials => trial_count(plan),
+                    Stage::Nets => net_search::stage_words(plan).unwrap_or_default(),
                     _ => format!("{chain}/{} of the chain", plan.chain_expected),
                 };
+                let what = match net_search::of_task(plan, planned.id) {
+                    Some((at, candidate)) => format!("train net {at}, {}", candidate.words()),
+                    None => planned.task.to_string(),
+                };
                 self.say(&format!(
-                    "{}: accuracy {accuracy}, loss {:.3}, {seconds} ({count}{left})",
-                    planned.task, trained.loss
+                    "{what}: accuracy {accuracy}, loss {:.3}, {seconds} ({count}{left})",
+                    trained.loss
                 ));
             }
         }
@@ -120,6 +125,12 @@ impl Watch {
                     "columns"
                 };
                 eprintln!("{name}: {} of {} done", now.0, now.1);
+            }
+        }
+        if let Some(facts) = &plan.findings.nets {
+            let now = (facts.measured, facts.candidates.len());
+            if self.stages.insert(Stage::Nets, now) != Some(now) && now.0 == now.1 {
+                eprintln!("nets: {} candidates measured, {} fast enough", now.0, facts.fit);
             }
         }
     }
@@ -161,8 +172,9 @@ pub(super) fn stage_words(plan: &Plan) -> String {
             format!("trials {started}/{}, ", started + more)
         }
     };
+    let nets = net_search::stage_words(plan).map_or(String::new(), |words| format!("{words}, "));
     format!(
-        "chain {trained}/{}, {compared}{trials}baseline {baseline}/{baselines}",
+        "chain {trained}/{}, {compared}{nets}{trials}baseline {baseline}/{baselines}",
         plan.chain_expected
     )
 }
@@ -294,7 +306,12 @@ pub(super) fn time_left(build: &Build, plan: &Plan, view: &BuildView) -> Option<
     let strategies = std::iter::once(&build.strategy).chain(&build.compared);
     let epochs = strategies.map(|strategy| build.hyper(*strategy != Strategy::Scratch, None).epochs);
     let epochs: f64 = epochs.map(f64::from).sum();
-    (cost_done > 0.0).then(|| spent / cost_done * (cost_left + unknown * mean * epochs))
+    let nets = plan.findings.nets.iter().map(|nets| {
+        let each = f64::from(nets.epochs) * build.epoch_cost(build.shape(nets.format));
+        nets.trainings_unknown() as f64 * each
+    });
+    let unknown = unknown * mean * epochs + nets.sum::<f64>();
+    (cost_done > 0.0).then(|| spent / cost_done * (cost_left + unknown))
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ pub(super) struct Args {
     build: String,
     /// The trial, by its number; the whole search unless given.
     trial: Option<u32>,
-    /// A candidate of a search over nets, by its number.
+    /// The candidate of a search over nets, by its number: why it was trained or left out, and what it is as the `[net]` of
+    /// a spec.
     #[arg(long, value_name = "N", conflicts_with = "trial")]
     net: Option<usize>,
     /// Print JSON.
@@ -26,7 +27,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Why a trial was started, went on, was stopped or copied.
+/// Why a trial was started, went on, was stopped or copied, a net trained or left out, a format recommended.
 pub(super) async fn explain(arguments: Args, at: &At) -> anyhow::Result<()> {
     let mut source = at.source().await?;
     let id = source.find(Some(&arguments.build)).await?;
@@ -34,8 +35,11 @@ pub(super) async fn explain(arguments: Args, at: &At) -> anyhow::Result<()> {
     let plan = view.plan();
     if let Some(at) = arguments.net {
         let nets = plan.findings.nets.as_ref();
-        let nets = nets.with_context(|| {
-            format!("{id} searches no nets, or has not begun: `imgcalc status {id}` shows")
+        let nets = nets.with_context(|| match view.build.search_nets {
+            Some(_) => format!(
+                "the search over nets of {id} has not begun; `imgcalc status {id}` shows what it waits for"
+            ),
+            None => format!("{id} searches no nets: its spec has no [search.nets]"),
         })?;
         let lines = net_search::story(nets, at)?;
         if arguments.json {
@@ -56,13 +60,38 @@ pub(super) async fn explain(arguments: Args, at: &At) -> anyhow::Result<()> {
             }
         }
     }
+    if let (Some(facts), None) = (&plan.findings.nets, arguments.trial) {
+        if arguments.json && plan.findings.hyper.is_none() {
+            return output::json(&json!({ "nets": facts }));
+        }
+        if !arguments.json {
+            net_search::stories(facts)
+                .iter()
+                .for_each(|line| output::print(line));
+            match plan.findings.hyper {
+                Some(_) => output::print(""),
+                None => return Ok(()),
+            }
+        }
+    }
     let Some(found) = &plan.findings.hyper else {
-        match view.build.search_hyper {
-            Some(_) => bail!(
-                "the search of {id} has not begun: it waits for the chain; `imgcalc status {id}` shows how far that is"
+        match (&view.build.search_hyper, &view.build.search_nets) {
+            (Some(_), nets) => bail!(
+                "the search of {id} has not begun: it waits for the {}; `imgcalc status {id}` shows how far that is",
+                if nets.is_some() {
+                    "search over nets"
+                } else {
+                    "chain"
+                }
             ),
-            None => bail!(
-                "{id} has no search to explain: its spec has neither [search.hyper] nor a finished embedding"
+            (None, Some(_)) if plan.findings.nets.is_some() => {
+                bail!("{id} has no trials but nets: `imgcalc explain {id} --net N`")
+            }
+            (None, Some(_)) => bail!(
+                "the search over nets of {id} has not begun; `imgcalc status {id}` shows what it waits for"
+            ),
+            (None, None) => bail!(
+                "{id} has no search to explain: its spec has no [search.hyper], no [search.nets] and no finished embedding"
             ),
         }
     };

@@ -70,6 +70,16 @@ pub(super) fn bytes(bytes: f64) -> String {
     }
 }
 
+/// A whole number for people: `1.23 M`.
+pub(super) fn count(value: u64) -> String {
+    match value as f64 {
+        value if value < 1e4 => format!("{value:.0}"),
+        value if value < 1e6 => format!("{:.1} k", value / 1e3),
+        value if value < 1e9 => format!("{:.2} M", value / 1e6),
+        value => format!("{:.2} G", value / 1e9),
+    }
+}
+
 /// Seconds for people.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
@@ -91,6 +101,10 @@ mod tests {
         assert_eq!(parse_bytes("2KiB"), Ok(2048.0));
         assert_eq!(parse_bytes("1.5 kB"), Ok(1500.0));
         assert_eq!(parse_share("85%"), Ok(0.85));
+        assert_eq!(
+            [0, 9_999, 12_345, 3_456_789].map(count),
+            ["0", "9999", "12.3 k", "3.46 M"]
+        );
         for bad in ["", "us", "-1us", "1 parsec", "1e5us", "..us"] {
             assert!(parse_us(bad).is_err(), "{bad}");
         }

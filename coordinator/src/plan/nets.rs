@@ -5,7 +5,7 @@ use super::chain::Chain;
 use super::ground::{Ground, ground};
 use super::{Known, Over, Planned, Stage, Standing};
 use imgcalc_shared::build::Build;
-use imgcalc_shared::explore::{Findings, NetCandidate, NetSearchFacts};
+use imgcalc_shared::explore::{Findings, NetCandidate, NetSearchFacts, NetStanding};
 use imgcalc_shared::format::Format;
 use imgcalc_shared::net::facts;
 use imgcalc_shared::profile::InferenceTime;
@@ -73,6 +73,28 @@ pub(super) fn tasks(
     let tasks = std::mem::take(&mut walk.tasks);
     findings.nets = Some(walk.facts(complete));
     Nets { tasks, complete }
+}
+
+/// Tasks that may still follow those planned, before it is known which nets are fast enough all there may be.
+pub(super) fn unknown(build: &Build, findings: &Findings) -> usize {
+    let Some(search) = build.net_search() else {
+        return 0;
+    };
+    let Some(facts) = &findings.nets else {
+        let candidates = search.candidates as usize;
+        let looks = if search.algorithm.needs_proxies() {
+            candidates
+        } else {
+            0
+        };
+        return candidates + looks + search.trainings() as usize;
+    };
+    let is_measuring = facts.count(NetStanding::Unmeasured) > 0;
+    let looks = match is_measuring && search.algorithm.needs_proxies() {
+        true => facts.candidates.len(),
+        false => 0,
+    };
+    looks + facts.trainings_unknown()
 }
 
 fn candidates(build: &Build, search: &NetSearch, format: Format) -> Vec<NetCandidate> {
@@ -327,15 +349,15 @@ impl Walk<'_> {
     }
 
     fn nothing_fits(&self) -> String {
-        let timed = self
-            .candidates
-            .iter()
-            .filter_map(|candidate| Some((candidate.time_us?, candidate)));
-        let nearest = timed.min_by(|(a, _), (b, _)| a.total_cmp(b));
+        let timed = self.candidates.iter().enumerate();
+        let timed = timed.filter_map(|(at, candidate)| Some((candidate.time_us?, at, candidate)));
+        let nearest = timed.min_by(|(a, ..), (b, ..)| a.total_cmp(b));
         match (nearest, self.search.time_us) {
-            (Some((time, candidate)), Some(budget)) => format!(
-                "the search over nets: search.nets.time_us = {budget}: no net is so fast on {}; the nearest, {}, takes {time:.1} µs",
-                self.format, candidate.point
+            (Some((time, at, candidate)), Some(budget)) => format!(
+                "the search over nets: search.nets.time_us = {budget}: no net is so fast on {}; the nearest, net {at} ({}), \
+                 takes {time:.1} µs",
+                self.format,
+                candidate.words()
             ),
             _ => "the search over nets: no candidate could be measured".into(),
         }

@@ -1,5 +1,7 @@
 //! Made-up answers that look like real ones.
 
+mod nets;
+
 use super::ReportFacts;
 use imgcalc_shared::build::BuildId;
 use imgcalc_shared::chain::Strategy;
@@ -13,6 +15,8 @@ use imgcalc_shared::format::{Format, Sampling, Size};
 use imgcalc_shared::profile::InferenceTime;
 use imgcalc_shared::search::{Algorithm, Budget, Domain, Epochs, Parameters, TrialId, Value};
 use imgcalc_shared::task::{EpochPoint, Jpeg};
+
+pub(super) use nets::nets;
 
 const SIZE: Size = Size {
     height: 128,

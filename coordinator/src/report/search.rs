@@ -266,7 +266,7 @@ fn axes(plot: &mut Plot, x: &Scale, title: &str, y: &Scale) {
 }
 
 /// A line through places, in SVG's words.
-fn path(places: &[(f64, f64)]) -> String {
+pub(super) fn path(places: &[(f64, f64)]) -> String {
     let mut d = String::new();
     for (left, up) in places {
         let _ = write!(d, "{}{left:.1} {up:.1}", if d.is_empty() { "M" } else { "L" });

@@ -1,5 +1,6 @@
 use super::*;
 use imgcalc_shared::explore::{BucketFacts, Query};
+use imgcalc_shared::search::{NetAlgorithm, Promise};
 
 /// Every tag is closed in order, every attribute quoted, every `&` an entity.
 fn check_well_formed(page: &str) {
@@ -287,4 +288,65 @@ fn a_map_of_formats_shows_the_walk_over_them() {
     for step in &answer.embedding.unwrap().steps {
         assert!(page.contains(&format!("{}: ", step.format)), "{}", step.format);
     }
+}
+
+#[test]
+fn a_search_over_nets_is_drawn_with_every_candidate_and_lists_what_was_trained() {
+    let mut answer = sample::answer(96, 8, 2);
+    let by = |by| NetAlgorithm::Proxies { by };
+    for (algorithm, promised) in [
+        (by(Promise::Naswot), Some("naswot of the untrained net")),
+        (by(Promise::Ranks), Some("minus the mean rank")),
+        (by(Promise::Parameters), Some("parameters of the untrained net")),
+        (NetAlgorithm::Predictor {}, Some("accuracy that was expected")),
+        (NetAlgorithm::Random {}, None),
+    ] {
+        let facts = sample::nets(36, algorithm);
+        answer.nets = Some(facts.clone());
+        let page = page(&answer);
+        for heading in [
+            "Search over nets",
+            "Accuracy of nets over inference time",
+            "Nets, training after training",
+            "Curves of the nets",
+            "Trained nets",
+        ] {
+            assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
+        }
+        let heading = page.contains("<h2>What was promised and what came of it</h2>");
+        assert_eq!(heading, promised.is_some(), "{algorithm:?}");
+        assert!(promised.is_none_or(|title| page.contains(title)), "{algorithm:?}");
+        for at in 0..facts.candidates.len() {
+            assert!(page.contains(&format!("<title>net {at}")), "net {at}");
+        }
+        let rows = page.matches("<td class=\"l\">net ").count();
+        assert_eq!(rows, facts.budget.trainings.unwrap() as usize);
+        assert!(page.contains("<pre>[net]\n") && page.contains("width = 16"));
+        assert!(page.contains("(too slow)") && page.contains("(not chosen)"));
+        let name = algorithm.to_string().replace(' ', "-");
+        write(&format!("report-sample-nets-{name}.html"), &page);
+    }
+}
+
+#[test]
+fn a_search_over_nets_that_has_trained_none_says_so() {
+    let mut answer = sample::answer(96, 8, 2);
+    let mut facts = sample::nets(2, NetAlgorithm::Random {});
+    facts.is_over = false;
+    answer.nets = Some(facts.clone());
+    let untrained = page(&answer);
+    assert!(untrained.contains("No net has been trained yet.") && !untrained.contains("Trained nets"));
+    // Nor has one that is only measured now, nor one without a budget of time.
+    facts.time_us = None;
+    for candidate in &mut facts.candidates {
+        candidate.time_us = None;
+    }
+    answer.nets = Some(facts);
+    assert!(page(&answer).contains("2 to measure"));
+    // What is no number has no place.
+    let mut odd = sample::nets(12, NetAlgorithm::Random {});
+    odd.candidates[0].accuracy = Some(f64::NAN);
+    odd.candidates[1].time_us = Some(f64::INFINITY);
+    answer.nets = Some(odd);
+    page(&answer);
 }

@@ -324,7 +324,7 @@ fn stem() -> u16 {
 }
 
 fn refused(field: &str, value: impl ToString, allowed: &str) -> Result<(), SearchError> {
-    Err(SearchError::new(&format!("nets.space.{field}"), value, allowed))
+    Err(SearchError::new(&format!("space.{field}"), value, allowed))
 }
 
 fn within(field: &str, values: &[u16], range: RangeInclusive<u16>) -> Result<(), SearchError> {

@@ -3,7 +3,8 @@
 use imgcalc_shared::build::Build;
 use imgcalc_shared::chain::Strategy;
 use imgcalc_shared::embedding::EmbeddingFacts;
-use imgcalc_shared::explore::SearchFacts;
+use imgcalc_shared::explore::{NetSearchFacts, SearchFacts};
+use imgcalc_shared::search::{NetAlgorithm, NetSearch};
 use imgcalc_shared::spec::{StartSpec, TrainingSpec};
 use imgcalc_shared::training::{Augment, Optimizer, Precision, Schedule};
 
@@ -70,6 +71,34 @@ pub(super) fn trials(facts: &SearchFacts) -> String {
         facts.parallel,
         facts.epochs_spent,
         facts.epochs.max,
+        facts.format
+    )
+}
+
+/// What a search over nets takes, where all of its candidates are fast enough.
+pub(super) fn nets(facts: &NetSearchFacts, search: &NetSearch) -> String {
+    let of = match search.space.count() {
+        Some(count) => format!(" of {count} nets"),
+        None => String::new(),
+    };
+    let looked = match search.algorithm.needs_proxies() {
+        true => " and looked at untrained",
+        false => "",
+    };
+    let fast = match search.time_us {
+        Some(budget) => format!(" that take at most {budget} µs"),
+        None => String::new(),
+    };
+    let rounds = match search.algorithm {
+        NetAlgorithm::Predictor {} => format!(" in rounds of {}", search.parallel),
+        _ => String::new(),
+    };
+    format!(
+        "{} candidates{of} measured{looked}, {}{fast} trained for {} epochs each ({}{rounds}), on {}",
+        facts.candidates.len(),
+        facts.chosen().len(),
+        search.epochs,
+        search.algorithm,
         facts.format
     )
 }

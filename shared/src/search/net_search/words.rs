@@ -32,7 +32,13 @@ impl std::fmt::Display for Reason {
         match self {
             Reason::Drawn => f.pad("the next that was drawn"),
             Reason::Promises { by, score, rank, of } => {
-                write!(f, "rank {rank} of {of} by {by} ({score:.4})")
+                write!(f, "rank {rank} of {of} by {by} ")?;
+                match by {
+                    _ if !score.is_finite() => f.write_str("(nobody could look)"),
+                    Promise::Ranks => write!(f, "({:.1})", -score),
+                    Promise::Parameters | Promise::Flops => write!(f, "({score:.0})"),
+                    _ => write!(f, "({score:.4})"),
+                }
             }
             Reason::Shares { accuracy, rank, of } => {
                 write!(

@@ -156,7 +156,7 @@ fn bad_spaces_are_refused_with_field_and_remedy() {
         let text = BOTH.replace(from, to);
         assert_ne!(text, BOTH, "{from}");
         let error = space(&text).check().unwrap_err().to_string();
-        let starts = error.starts_with(&format!("nets.space.{field}"));
+        let starts = error.starts_with(&format!("space.{field}"));
         assert!(starts && error.contains(remedy), "{error}");
     }
     assert!(toml::from_str::<NetSpace>(&format!("{BOTH}\nwidth = 1")).is_err());

@@ -110,13 +110,24 @@ pub fn tested(net: &NetCandidate) -> f64 {
     100.0 * net.test_accuracy.or(net.accuracy).unwrap_or(0.0)
 }
 
+/// Two searches that train the same nets, so each is trained once: what one and the other have seen of them before.
 fn trained(builds: &Builds, seed: u64) -> anyhow::Result<Vec<NetCandidate>> {
+    let mut nets = searched(builds, "nets", seed, "name = \"proxies\", by = \"naswot\"")?;
+    let shared = searched(builds, "supernet", seed, "name = \"supernet\"")?;
+    for net in &mut nets {
+        let twin = shared.iter().find(|shared| shared.point == net.point);
+        net.supernet = twin.and_then(|twin| twin.supernet);
+    }
+    Ok(nets)
+}
+
+fn searched(builds: &Builds, name: &str, seed: u64, algorithm: &str) -> anyhow::Result<Vec<NetCandidate>> {
     let search = format!(
         "seed = {seed}\n[search.nets]\nformat = \"1x1-b8-k4-q20\"\nparallel = 2\n\
-         algorithm = {{ name = \"proxies\", by = \"naswot\" }}\nbudget = {{ trainings = {NETS} }}\ncandidates = {NETS}\n\
+         algorithm = {{ {algorithm} }}\nbudget = {{ trainings = {NETS} }}\ncandidates = {NETS}\n\
          [search.nets.space]\n{SPACE}"
     );
-    let build = builds.build(&format!("nets-{seed}"), &format!("{BUILD}{search}"))?;
+    let build = builds.build(&format!("{name}-{seed}"), &format!("{BUILD}{search}"))?;
     let facts = build.status::<Status>()?.nets;
     let nets = facts.context("a build with [search.nets] found no nets; its log says why")?;
     let space: NetSpace = toml::from_str(SPACE)?;

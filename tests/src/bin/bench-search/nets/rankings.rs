@@ -4,7 +4,7 @@ use super::agreement::Run;
 use super::pool::{Pool, tested};
 use anyhow::Context;
 use imgcalc_shared::explore::NetCandidate;
-use imgcalc_shared::search::{Judged, NetAlgorithm, NetSearch, Predictor, Promise, Reason, Seen};
+use imgcalc_shared::search::{Budget, Judged, NetAlgorithm, NetSearch, Predictor, Promise, Reason, Seen};
 use imgcalc_tests::dice::Dice;
 
 /// Halves of the nets that the predictor learns from, for each seed.
@@ -35,6 +35,7 @@ pub fn all(pool: &Pool) -> anyhow::Result<Vec<Ranking>> {
     for by in promises {
         all.push(promised(pool, by)?);
     }
+    all.push(shared(pool));
     all.push(predicted(pool, true)?);
     all.push(predicted(pool, false)?);
     if pool.seeds.len() > 1 {
@@ -55,7 +56,10 @@ fn promised(pool: &Pool, by: Promise) -> anyhow::Result<Ranking> {
             format: None,
             time_us: None,
             epochs: 1,
-            trainings: count,
+            budget: Budget {
+                trainings: Some(count),
+                ..Budget::default()
+            },
             candidates: count,
             parallel: 1,
             seed: 0,
@@ -74,6 +78,17 @@ fn promised(pool: &Pool, by: Promise) -> anyhow::Result<Ranking> {
         trained: 0,
         runs,
     })
+}
+
+/// By the accuracy of each with its share of a supernet's weights.
+fn shared(pool: &Pool) -> Ranking {
+    let scores = |nets: &Vec<NetCandidate>| nets.iter().map(|net| net.supernet).collect();
+    let runs = pool.seeds.iter().enumerate();
+    Ranking {
+        name: "supernet, one for each family".into(),
+        trained: 0,
+        runs: runs.map(|(seed, nets)| run(pool, seed, scores(nets))).collect(),
+    }
 }
 
 /// By a model of the accuracies of one half, of the other half: with what was seen of them untrained, or without.
@@ -150,6 +165,7 @@ fn untrained(net: &NetCandidate) -> Seen {
         parameters: net.parameters,
         flops: net.flops,
         proxies: net.proxies,
+        supernet: None,
         result: None,
     }
 }
