@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 const PROGRAM: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -43,7 +44,8 @@ pub(super) struct Peer<'a> {
 /// Dropping kills it.
 struct Process {
     child: Child,
-    answers: BufReader<ChildStdout>,
+    /// Reads along, so that it never waits for whoever wants its answers.
+    answers: Option<JoinHandle<std::io::Result<Vec<String>>>>,
 }
 
 /// What it found.
@@ -102,12 +104,18 @@ impl Peer<'_> {
     pub(super) fn finish(mut self) -> anyhow::Result<Found> {
         let (mut arms, mut versions) = (Vec::new(), Vec::new());
         for (mut process, (name, _, _)) in self.processes.drain(..).zip(ARMS) {
-            let First { version, curves } = serde_json::from_str(&process.line()?)?;
+            let mut lines = process.lines()?.into_iter();
+            let mut line = || {
+                lines
+                    .next()
+                    .context("the process of the peer has ended; see above")
+            };
+            let First { version, curves } = serde_json::from_str(&line()?)?;
             versions.push(version);
             same(self.surrogate, &self.probes, &curves)?;
             let mut of_slots = Vec::new();
             for _ in SLOTS {
-                let traces = (0..self.seeds).map(|_| trace(self.surrogate, &process.line()?));
+                let traces = (0..self.seeds).map(|_| trace(self.surrogate, &line()?));
                 of_slots.push(traces.collect::<anyhow::Result<Vec<Trace>>>()?);
             }
             eprintln!("hyper: Optuna's {name} is done");
@@ -160,14 +168,14 @@ impl Process {
         let mut stdin = child.stdin.take().context("a piped stdin is there")?;
         writeln!(stdin, "{ask}").context("python3 has ended; see above")?;
         let answers = BufReader::new(child.stdout.take().context("a piped stdout is there")?);
+        let answers = Some(std::thread::spawn(move || answers.lines().collect()));
         Ok(Process { child, answers })
     }
 
-    fn line(&mut self) -> anyhow::Result<String> {
-        let mut line = String::new();
-        self.answers.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "the process of the peer has ended; see above");
-        Ok(line)
+    /// All it answers, at its end.
+    fn lines(&mut self) -> anyhow::Result<Vec<String>> {
+        let answers = self.answers.take().context("it was asked once")?;
+        Ok(answers.join().expect("reading does not panic")?)
     }
 }
 
