@@ -16,7 +16,7 @@ mod regret;
 mod surrogate;
 
 use crate::table::Table;
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use imgcalc_shared::search::{Algorithm, Halving};
 use optuna::Peer;
 use regret::{Quartiles, Trace};
@@ -24,7 +24,7 @@ use std::num::NonZero;
 use std::path::Path;
 use surrogate::Surrogate;
 
-/// Searches of each kind.
+/// Searches of each kind, unless SEEDS says another number.
 const SEEDS: u64 = 50;
 /// Where they are compared, in whole trainings' epochs.
 const BUDGETS: [u32; 5] = [5, 10, 20, 40, 80];
@@ -59,28 +59,34 @@ pub fn run(root: &Path) -> anyhow::Result<Vec<Table>> {
     if std::env::var_os("RECORD").is_some() {
         record::record(root)?;
     }
+    let seeds = match std::env::var("SEEDS") {
+        Ok(text) => text
+            .parse()
+            .with_context(|| format!("SEEDS={text}: write a number"))?,
+        Err(_) => SEEDS,
+    };
     let surrogate = Surrogate::read()?;
-    let peer = Peer::start(&surrogate, SEEDS, *BUDGETS.last().unwrap_or(&1))?;
+    let peer = Peer::start(&surrogate, seeds, *BUDGETS.last().unwrap_or(&1))?;
     let mut tables = SLOTS.map(|slots| {
         let budgets = BUDGETS.map(|budget| format!("{budget} trainings"));
         let budgets: Vec<&str> = budgets.iter().map(String::as_str).collect();
         let title = format!(
-            "Regret in points of accuracy: median of {SEEDS} searches (quartiles), {slots} {} at once",
+            "Regret in points of accuracy: median of {seeds} searches (quartiles), {slots} {} at once",
             if slots == 1 { "trial" } else { "trials" }
         );
         Table::new(title, &[&["search"], &budgets[..]].concat())
     });
     for (name, algorithm) in algorithms() {
         for (table, slots) in tables.iter_mut().zip(SLOTS) {
-            let of_budget = |budget| regrets(&surrogate, algorithm, slots, budget);
-            table.row(row(name, BUDGETS.map(of_budget)));
+            table.row(row(name, regrets(&surrogate, algorithm, slots, seeds)));
         }
+        eprintln!("hyper: our {name} is done");
     }
     let found = peer.finish()?;
     for (name, traces) in found.arms {
         for ((table, slots), traces) in tables.iter_mut().zip(SLOTS).zip(traces) {
             ensure!(
-                traces.len() as u64 == SEEDS,
+                traces.len() as u64 == seeds,
                 "{name} with {slots} slots: {} searches",
                 traces.len()
             );
@@ -102,23 +108,33 @@ fn row(name: &str, regrets: [Quartiles; 5]) -> Vec<String> {
     std::iter::once(name.to_string()).chain(cells).collect()
 }
 
-/// Regrets of ours over all seeds.
-fn regrets(surrogate: &Surrogate, algorithm: Algorithm, slots: usize, budget: u32) -> Quartiles {
-    let algorithm = match algorithm {
-        Algorithm::Pbt { interval, .. } => Algorithm::Pbt {
-            population: budget,
-            interval,
-        },
-        other => other,
-    };
-    let of_seed = |seed| -> Trace { ours::search(surrogate, algorithm, slots, seed, budget) };
+/// Regrets of ours at each budget over all seeds.
+fn regrets(surrogate: &Surrogate, algorithm: Algorithm, slots: usize, seeds: u64) -> [Quartiles; 5] {
+    let of =
+        |traces: &[Trace], budget| Quartiles::of(traces.iter().map(|trace| trace.regret(surrogate, budget)));
+    if let Algorithm::Pbt { interval, .. } = algorithm {
+        return BUDGETS.map(|population| {
+            let algorithm = Algorithm::Pbt { population, interval };
+            of(
+                &traces(surrogate, algorithm, slots, population, seeds),
+                population,
+            )
+        });
+    }
+    let longest = BUDGETS.into_iter().max().unwrap_or(1);
+    let traces = traces(surrogate, algorithm, slots, longest, seeds);
+    BUDGETS.map(|budget| of(&traces, budget))
+}
+
+/// The searches of all seeds.
+fn traces(surrogate: &Surrogate, algorithm: Algorithm, slots: usize, budget: u32, seeds: u64) -> Vec<Trace> {
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;
-    let regrets = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let part = |thread| {
-            scope.spawn(move || -> Vec<f64> {
-                let seeds = (thread..SEEDS).step_by(threads as usize);
+            scope.spawn(move || -> Vec<Trace> {
+                let seeds = (thread..seeds).step_by(threads as usize);
                 seeds
-                    .map(|seed| of_seed(seed).regret(surrogate, budget))
+                    .map(|seed| ours::search(surrogate, algorithm, slots, seed, budget))
                     .collect()
             })
         };
@@ -126,7 +142,6 @@ fn regrets(surrogate: &Surrogate, algorithm: Algorithm, slots: usize, budget: u3
         let joined = parts
             .into_iter()
             .map(|part| part.join().expect("a search does not panic"));
-        joined.flatten().collect::<Vec<f64>>()
-    });
-    Quartiles::of(regrets.into_iter())
+        joined.flatten().collect()
+    })
 }

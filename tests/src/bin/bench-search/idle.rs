@@ -13,6 +13,7 @@
 //! begins when the one before is complete.
 
 mod barriers;
+mod coordinator;
 mod fleet;
 mod made_up;
 mod spent;
@@ -100,7 +101,11 @@ pub fn run(root: &Path) -> anyhow::Result<Table> {
     let mut table = Table::new(title, &columns);
     let measured = std::thread::scope(|scope| {
         let begun = ARMS.map(|arm| {
-            let measured = scope.spawn(move || fleet::measure(root, arm.parallel, arm.kill));
+            let measured = scope.spawn(move || {
+                let measured = fleet::measure(root, arm.parallel, arm.kill);
+                eprintln!("idle: {} is done", arm.name);
+                measured
+            });
             (arm.name, measured)
         });
         begun.map(|(name, measured)| (name, measured.join()))

@@ -134,3 +134,18 @@ fn first_at(curve: &[f64], score: f64) -> f64 {
         Some(before) => 1.0 + before as f64 + (score - curve[before]) / (curve[after] - curve[before]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_go_on_from_where_the_new_curve_first_has_their_score() {
+        let curve = [0.2, 0.4, 0.3, 0.8];
+        assert_eq!(first_at(&curve, 0.3), 1.5);
+        assert!((along(&curve, 2.5) - 0.35).abs() < 1e-12);
+        assert_eq!(first_at(&curve, 0.1), 1.0, "below its first epoch");
+        let never = first_at(&curve, 0.9);
+        assert_eq!((never, along(&curve, never + 1.0)), (4.0, 0.8));
+    }
+}

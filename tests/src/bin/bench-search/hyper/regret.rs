@@ -61,3 +61,36 @@ impl fmt::Display for Quartiles {
         write!(f, "{median:.2} ({low:.2}–{high:.2})")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_incumbent_is_the_best_at_the_highest_level_that_was_paid_for() {
+        let surrogate = Surrogate::read().unwrap();
+        let score = |spent, at, score, value| Score {
+            spent,
+            at,
+            score,
+            value,
+        };
+        let scores = [
+            score(3, 3, 0.7, 0.1),
+            score(6, 3, 0.6, 0.2),
+            // Of no level.
+            score(8, 8, 0.9, 0.3),
+            score(18, 9, 0.5, 0.4),
+        ];
+        let trace = Trace(scores.into());
+        let value = |trainings| surrogate.best - trace.regret(&surrogate, trainings);
+        assert!((value(1) - 0.1).abs() < 1e-12 && (value(2) - 0.4).abs() < 1e-12);
+        assert_eq!(value(0), 0.0);
+    }
+
+    #[test]
+    fn quartiles_lie_between_the_numbers_beside_them() {
+        let quartiles = Quartiles::of([0.04, 0.01, 0.02, 0.03].into_iter());
+        assert_eq!(quartiles.to_string(), "2.50 (1.75–3.25)");
+    }
+}

@@ -182,3 +182,32 @@ impl Axis {
 fn placed(is_log: bool, value: f64) -> f64 {
     if is_log { value.ln() } else { value }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_of_the_grid_has_its_curve_and_one_between_two_their_mean() {
+        let surrogate = Surrogate::read().unwrap();
+        let at = |learning_rate: f64| -> Point {
+            let rest = "momentum = 0.5\nweight_decay = 1e-5\nbatch_size = 32\nlabel_smoothing = 0.0";
+            toml::from_str(&format!("learning_rate = {learning_rate}\n{rest}")).unwrap()
+        };
+        let [low, middle, high] = [0.004, 0.008, 0.016].map(|rate| surrogate.curve(&at(rate)));
+        assert_eq!((low[0], low[8]), (0.068, 0.1435));
+        for ((low, middle), high) in low.iter().zip(&middle).zip(&high) {
+            assert!((middle - 0.5 * (low + high)).abs() < 1e-12);
+        }
+        assert!(surrogate.best > high[8]);
+    }
+
+    #[test]
+    fn a_grid_with_a_hole_is_refused() {
+        let text = std::fs::read_to_string(path()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let refused = Surrogate::of(&lines[..lines.len() - 1].join("\n")).map(|_| ());
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("lacks a point"), "{refused}");
+    }
+}

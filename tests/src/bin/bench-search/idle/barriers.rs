@@ -64,3 +64,14 @@ fn together(workers: usize, times: &[f64]) -> f64 {
     }
     free.into_iter().fold(0.0, f64::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_free_takes_the_next() {
+        assert_eq!(together(2, &[3.0, 1.0, 1.0, 2.0]), 4.0);
+        assert_eq!(together(3, &[2.0]), 2.0);
+    }
+}

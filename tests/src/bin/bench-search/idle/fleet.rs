@@ -1,5 +1,6 @@
 //! Workers at a search, what they do with their time, and how they are killed.
 
+use super::coordinator::Coordinator;
 use super::spent::{Book, Spent};
 use super::{SPAN, WORKERS, made_up};
 use anyhow::{Context, ensure};
@@ -10,8 +11,6 @@ use imgcalc_shared::build::Build;
 use imgcalc_shared::dataset::{ObjectRef, Splits};
 use imgcalc_shared::spec::Spec;
 use imgcalc_shared::task::Task;
-use imgcalc_tests::group::Group;
-use imgcalc_tests::sandbox::Sandbox;
 use imgcalc_tests::simulated::{self, Simulated};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,17 +48,12 @@ pub(super) fn measure(root: &Path, parallel: Option<u16>, kill: Option<Kill>) ->
     let folder = tempfile::TempDir::new_in(root)?;
     let object = simulated::weights(folder.path())?;
     let build = build(folder.path(), parallel)?;
-    let sandbox = Sandbox::new();
-    let mut group = Group::new(&sandbox, 1, &[]);
-    let leader = group.start();
-    let address = group.address(leader);
+    let coordinator = Coordinator::start(folder.path())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    let spent = runtime.block_on(at_work(&address, build, object, kill));
-    group.end();
-    spent
+    runtime.block_on(at_work(&coordinator.address, build, object, kill))
 }
 
 fn build(base: &Path, parallel: Option<u16>) -> anyhow::Result<Build> {
@@ -80,12 +74,7 @@ async fn at_work(
     object: ObjectRef,
     kill: Option<Kill>,
 ) -> anyhow::Result<Spent> {
-    let mut client = BuildsClient::connect(format!("http://{address}")).await?;
-    let request = SubmitRequest {
-        build_json: to_wire(&build),
-        priority: 0,
-    };
-    client.submit(request).await?;
+    submit(address, &build).await?;
     let (book, object, address) = (Shared::default(), Arc::new(object), vec![address.to_string()]);
     let mut workers = JoinSet::new();
     let mut handles: Vec<(usize, AbortHandle)> = Vec::new();
@@ -131,6 +120,26 @@ async fn at_work(
     workers.abort_all();
     let book = std::mem::take(&mut *lock(&book));
     Ok(book.close(from, to))
+}
+
+/// Submits a build as soon as somebody leads.
+async fn submit(address: &str, build: &Build) -> anyhow::Result<()> {
+    let asked = Instant::now();
+    loop {
+        let submitted = async {
+            let mut client = BuildsClient::connect(format!("http://{address}")).await?;
+            let request = SubmitRequest {
+                build_json: to_wire(build),
+                priority: 0,
+            };
+            anyhow::Ok(client.submit(request).await?)
+        };
+        match submitted.await {
+            Ok(_) => return Ok(()),
+            Err(error) if asked.elapsed() > START_MAX => return Err(error),
+            Err(_) => sleep(Duration::from_millis(100)).await,
+        }
+    }
 }
 
 /// An error of a worker that ended, if one did: they never end by themselves.

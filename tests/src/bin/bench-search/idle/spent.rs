@@ -152,3 +152,34 @@ impl Spent {
         inside.as_secs_f64() / (WORKERS as f64 * (self.to - self.from).as_secs_f64())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn time_is_spent_training_in_vain_absent_or_idle() {
+        let from = Instant::now();
+        let at = |seconds: u64| from + Duration::from_secs(seconds);
+        let mut book = Book::default();
+        // All but the first two train from beginning to end.
+        let first = book.begins(0, at(0));
+        book.ends(first, at(40));
+        book.begins(0, at(60));
+        book.begins(1, at(20));
+        book.dies(1, at(50));
+        book.comes(at(50), at(60));
+        for worker in 2..WORKERS {
+            book.begins(worker, at(0));
+        }
+        let spent = book.close(from, at(100));
+        let share = |time| (spent.share(time) * 800.0).round();
+        assert_eq!(
+            (share(Time::Trains), share(Time::Lost), share(Time::Absent)),
+            (680.0, 30.0, 10.0)
+        );
+        assert_eq!(share(Time::Idle), 80.0);
+        assert_eq!((spent.gap_ms(0.5), spent.stretches()), (20_000.0, 1));
+    }
+}

@@ -37,10 +37,10 @@ def suggest(trial, parameters):
     return point
 
 
-def search(ask, surrogate, arm, slots, seed):
+def search(ask, surrogate, slots, seed):
     """Points of its trials, and of every score how many epochs were spent, the trial's number and epoch, and the score."""
     study = optuna.create_study(
-        direction="maximize", sampler=sampler(arm["sampler"], seed, slots), pruner=PRUNERS[arm["pruner"]](ask)
+        direction="maximize", sampler=sampler(ask["sampler"], seed, slots), pruner=PRUNERS[ask["pruner"]](ask)
     )
     points, reports, running, spent = [], [], [], 0
     while spent < ask["epochs"]:
@@ -71,10 +71,9 @@ def main():
     surrogate = Surrogate(ask["table"], ask["parameters"])
     curves = [surrogate.curve(point).tolist() for point in ask["probes"]]
     print(json.dumps({"version": optuna.__version__, "curves": curves}), flush=True)
-    for arm in ask["arms"]:
-        for slots in ask["slots"]:
-            for seed in ask["seeds"]:
-                print(json.dumps(search(ask, surrogate, arm, slots, seed)), flush=True)
+    for slots in ask["slots"]:
+        for seed in ask["seeds"]:
+            print(json.dumps(search(ask, surrogate, slots, seed)), flush=True)
 
 
 if __name__ == "__main__":
