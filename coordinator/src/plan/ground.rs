@@ -20,7 +20,7 @@ pub(super) enum Ground {
         /// Where its columns stand.
         columns: Standing,
         /// The task that makes them, where nothing else wants it.
-        planned: Option<Planned>,
+        planned: Option<Box<Planned>>,
     },
 }
 
@@ -48,7 +48,7 @@ pub(super) fn ground(
         let task = columns(build, feasible, family);
         let id = task.id();
         let standing = known.standing(id, true);
-        planned = Some(Planned::new(id, task, Stage::Columns, standing));
+        planned = Some(Box::new(Planned::new(id, task, Stage::Columns, standing)));
         standing
     });
     if columns == Standing::Quarantined {

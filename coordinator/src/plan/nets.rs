@@ -67,7 +67,7 @@ pub(super) fn tasks(
         supernets: Vec::new(),
         format,
         columns,
-        tasks: planned.into_iter().collect(),
+        tasks: planned.map(|planned| *planned).into_iter().collect(),
     };
     let complete = walk.all(findings);
     let tasks = std::mem::take(&mut walk.tasks);

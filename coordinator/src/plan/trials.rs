@@ -74,7 +74,7 @@ pub(super) fn tasks(
             columns,
             planned,
         } => {
-            wanted.tasks.extend(planned);
+            wanted.tasks.extend(planned.map(|planned| *planned));
             (format, columns)
         }
     };
