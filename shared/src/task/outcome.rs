@@ -173,11 +173,10 @@ impl Task {
                 proxies.all().into_iter().all(f64::is_finite) && proxies.grad_norm >= 0.0
             }
             (Task::Supernet { nets, hyper, .. }, Outcome::Supernet(found)) => {
-                let curve = (1..).zip(&found.curve);
                 found.accuracies.len() == nets.len()
                     && found.accuracies.iter().copied().all(share)
                     && found.curve.len() == hyper.epochs as usize
-                    && curve.into_iter().all(|(epoch, point)| {
+                    && (1..).zip(&found.curve).all(|(epoch, point)| {
                         point.epoch == epoch && point.loss.is_finite() && share(point.accuracy)
                     })
                     && found.seconds.is_finite()
