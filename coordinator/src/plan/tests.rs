@@ -1,6 +1,7 @@
 //! The plan under any order of results and under failures.
 
 mod embedding;
+mod nets;
 mod refine;
 mod supernet;
 mod training;

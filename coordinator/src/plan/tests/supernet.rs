@@ -1,7 +1,7 @@
 //! Supernets in the plan: one for the nets of each name, and then trainings of the best.
 
 use super::super::testing::run;
-use super::trials::over_nets;
+use super::nets::over_nets;
 use imgcalc_shared::explore::NetCandidate;
 use imgcalc_shared::search::{NetAlgorithm, NetName};
 use imgcalc_shared::task::Task;
