@@ -5,8 +5,7 @@ use super::super::{Known, Plan, Stage, plan};
 use imgcalc_shared::build::{Amendment, Build};
 use imgcalc_shared::explore::{SearchFacts, SearchFound};
 use imgcalc_shared::search::{
-    Algorithm, Budget, Domain, Epochs, Halving, Hours, HyperSearch, NetAlgorithm, NetName, NetSearch,
-    NetSpace, Parameters, Promise, Search,
+    Algorithm, Budget, Domain, Epochs, Halving, Hours, HyperSearch, Parameters, Search,
 };
 use imgcalc_shared::task::{Leg, Outcome, Start, Task, TaskId};
 use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
