@@ -113,7 +113,7 @@ impl Spent {
                 .map(|stretch| self.within(stretch.from, stretch.to.unwrap_or(self.to)))
                 .sum()
         };
-        match time {
+        let share: f64 = match time {
             Time::Trains => stretches(false),
             Time::Lost => stretches(true),
             Time::Absent => self
@@ -126,7 +126,9 @@ impl Spent {
                 let others = [Time::Trains, Time::Lost, Time::Absent];
                 1.0 - others.map(|time| self.share(time)).iter().sum::<f64>()
             }
-        }
+        };
+        // An empty sum is -0.
+        share + 0.0
     }
 
     /// A quantile of the time from the end of a stretch to the same worker's next, ms.
