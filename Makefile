@@ -22,8 +22,9 @@ help:
 	@echo "make bench-engine    training speed, reads and memory beside PyTorch (about fifteen minutes, installs 4.7 GB); PHOTOS=folder"
 	@echo "                     NETS='resnet18 ...'|all THREADS=n QUICK=1 (two minutes) SECTIONS='epochs shared augment memory'"
 	@echo "make bench-accuracy  hold the performance model against brute force (about half an hour)"
-	@echo "make bench-search    hold the searches against brute force, which it shares with bench-accuracy, and against peers"
-	@echo "                     SECTIONS='formats nets' QUICK=1 (one seed)"
+	@echo "make bench-search    hold the searches against brute force, which it shares with bench-accuracy, and against Optuna (about an hour)"
+	@echo "                     SECTIONS='formats nets hyper idle' QUICK=1 (one seed of what is trained) SEEDS=n (searches of hyper)"
+	@echo "                     RECORD=1 (trains the grid of hyper anew)"
 
 setup:
 	@worker/setup/libtorch.sh
@@ -69,6 +70,7 @@ bench-accuracy: build
 
 bench-search: build
 	@tests/setup/fashion-mnist.sh
+	@tests/setup/python.sh optuna
 	QUICK="$(QUICK)" cargo run --release -p imgcalc-tests --bin bench-search -- $(SECTIONS)
 
 bench-segments: build

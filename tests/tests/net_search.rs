@@ -33,6 +33,9 @@ fn nets(status: &Value) -> Value {
     let mut nets = status["nets"].clone();
     // Of equals the faster.
     nets["best"].take();
+    for took in ["wall_seconds", "device_seconds"] {
+        assert!(nets[took].take().is_number(), "{status}");
+    }
     for candidate in nets["candidates"].as_array_mut().expect("a list of candidates") {
         assert!(candidate["time_us"].take().is_number(), "{status}");
         candidate["weights"].take();
