@@ -155,8 +155,14 @@ impl Build {
                 self.id()
             )),
             Amendment::Slots { slots, .. } => {
-                let fits = (1..=PARALLEL_MAX).contains(slots);
-                (!fits).then(|| format!("{slots} trials at once: name 1 to {PARALLEL_MAX}"))
+                let now = self.search_slots().map_or(0, |now| now.now());
+                let fits = (now..=PARALLEL_MAX.into()).contains(&usize::from(*slots));
+                (!fits).then(|| {
+                    format!(
+                        "{slots} trials at once: name {now}, as many as there are, to {PARALLEL_MAX}; for fewer, give the search \
+                         fewer workers"
+                    )
+                })
             }
         }
     }
@@ -166,7 +172,7 @@ impl Build {
         let mut slots = Slots::new(self.search_hyper.as_ref()?.parallel.into());
         for amendment in &self.amendments {
             if let Amendment::Slots { slots: now, after } = amendment {
-                slots.change(*after, (*now).into());
+                slots.raise(*after, (*now).into());
             }
         }
         Some(slots)

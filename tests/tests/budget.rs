@@ -37,9 +37,12 @@ fn a_search_stops_when_its_hours_are_used_up_and_takes_every_worker_until_then()
         .refused();
     assert!(refusal.contains("no limit of hours on the wall"), "{refusal}");
     let refusal = sandbox
-        .ask("data", &["extend", "tiny", "--parallel", "0"])
+        .ask("data", &["extend", "tiny", "--parallel", "4"])
         .refused();
-    assert!(refusal.contains("name 1 to 1024"), "{refusal}");
+    assert!(
+        refusal.contains("name 5, as many as there are, to 1024"),
+        "{refusal}"
+    );
     sandbox
         .ask("data", &["extend", "tiny", "--gpu-hours", "0.004"])
         .ok();

@@ -3,8 +3,9 @@
 /// Trials at once, at most.
 pub const PARALLEL_MAX: u16 = 1024;
 
-/// Trials at once, and how that was changed on the way. A change holds for what is decided after the last result that was
-/// there when it was made: what was decided before stays as it was.
+/// Trials at once, and how they became more on the way. A change holds for what is decided after the last result that was
+/// there when it was made: what was decided before stays as it was. They never become fewer: of a stretch that has not ended
+/// nobody could say then whether it was decided on before the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slots {
     first: usize,
@@ -19,9 +20,11 @@ impl Slots {
         Slots { first, later }
     }
 
-    /// So many after the result with this order. Changes are told in the order in which they were made.
-    pub fn change(&mut self, after: u64, slots: usize) {
-        self.later.push((after, slots));
+    /// So many after the result with this order, if that is more. Changes are told in the order in which they were made.
+    pub fn raise(&mut self, after: u64, slots: usize) {
+        if slots > self.now() {
+            self.later.push((after, slots));
+        }
     }
 
     /// So many from now on.

@@ -81,14 +81,21 @@ impl Search {
         // Results of stretches that run, by when they came.
         let mut came: BTreeMap<(u64, TrialId), Ended> = BTreeMap::new();
         loop {
-            let next = came.first_key_value().map_or(u64::MAX, |((order, _), _)| *order);
-            let free = slots.before(next).saturating_sub(unfolded.history.running());
-            for next in self.decide(&unfolded.history, free) {
-                take(&mut unfolded.history, Event::Decided(next.decision.clone()));
-                if let Some(ended) = ended(&next.decision) {
-                    came.insert((ended.order, next.decision.trial()), ended);
+            // One by one: how a stretch ended says which result is the next, and so how many slots there were.
+            loop {
+                let next = came.first_key_value().map_or(u64::MAX, |((order, _), _)| *order);
+                let free = slots.before(next).saturating_sub(unfolded.history.running());
+                let decided = self.decide(&unfolded.history, free.min(1));
+                if decided.is_empty() {
+                    break;
                 }
-                unfolded.story.push(Chapter::Decided(next));
+                for next in decided {
+                    take(&mut unfolded.history, Event::Decided(next.decision.clone()));
+                    if let Some(ended) = ended(&next.decision) {
+                        came.insert((ended.order, next.decision.trial()), ended);
+                    }
+                    unfolded.story.push(Chapter::Decided(next));
+                }
             }
             let Some(((_, trial), ended)) = came.pop_first() else {
                 unfolded.is_over = unfolded.history.running() == 0;
